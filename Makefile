@@ -1,0 +1,47 @@
+# `make demo` and `make test` do all of their own set-up. Nothing is done again unless its inputs changed.
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,10),(3,11),(3,12),(3,13)))' \
+	2>/dev/null && { echo $$p; break; }; done)
+BIN := $(VENV)/bin
+NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+DEMO_ARGS ?=
+
+.PHONY: demo test lint format clean help
+
+help:
+	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
+	@echo "make test          set up, then lint, type check and run all tests"
+	@echo "make lint format   ruff and mypy; ruff format"
+	@echo "make clean         remove the environment and what was built"
+
+demo: $(VENV)/.ready-demo
+	$(BIN)/icseg demo $(DEMO_ARGS)
+
+test: $(VENV)/.ready-test lint
+	$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: $(VENV)/.ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/.ready-system:
+	@sh tools/system_packages.sh "$(PYTHON)" "$(VENV)"
+	@$(BIN)/python -m pip --version >/dev/null
+	@touch $@
+
+$(VENV)/.ready-demo: pyproject.toml $(NATIVE) | $(VENV)/.ready-system
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
+	@touch $@
+
+$(VENV)/.ready-test: $(VENV)/.ready-demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build out

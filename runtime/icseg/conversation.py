@@ -1,0 +1,83 @@
+"""One dialogue at a time, thinking beside the stream: start it, answer it, ask whether it has decided, cancel it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+
+from icseg.dialogue.actions import Ask, GiveUp
+from icseg.dialogue.agent import Agent, Target
+from icseg.dialogue.dialogue import Dialogue
+from icseg.dialogue.observations import sample_frame_indices
+from icseg.errors import Cancelled
+from icseg.types import Frame
+
+Outcome = Ask | Target | GiveUp
+
+
+class Conversation:
+    """A dialogue and the job that advances it.
+
+    Args:
+        agent: the turn loop.
+        executor: where the policy runs; one worker is enough, since only one job is wanted at a time.
+        command: the person's words.
+        frames: what the camera saw lately, oldest first, at least one; six of them are shown.
+    """
+
+    def __init__(self, agent: Agent, executor: Executor, command: str, frames: Sequence[Frame]) -> None:
+        self._agent, self._executor = agent, executor
+        self._cancelled = threading.Event()
+        shown = [frames[index] for index in sample_frame_indices(len(frames))]
+        self.dialogue = Dialogue(command, {frame.index: frame for frame in shown}, is_cancelled=self._cancelled.is_set)
+        self.stamp_ns = shown[-1].stamp_ns
+        self._job: Future[Outcome] | None = None
+        self._think()
+
+    @property
+    def is_thinking(self) -> bool:
+        """True while the policy has the turn."""
+        return self._job is not None
+
+    @property
+    def timings_ms(self) -> dict[str, float]:
+        """What the last turns took since the person spoke: stage -> milliseconds, summed over those turns."""
+        total: dict[str, float] = {}
+        for turn in reversed(self.dialogue.turns):
+            for stage, spent in turn.timings_ms.items():
+                total[stage] = total.get(stage, 0.0) + spent
+            if turn.observation is not None and turn.observation.kind == "answer":
+                break
+        return total
+
+    def reply(self, text: str) -> None:
+        """Give the person's answer to the pending question, and think on."""
+        self._agent.reply(self.dialogue, text)
+        self._think()
+
+    def poll(self) -> Outcome | None:
+        """What the policy decided, once; None while it thinks.
+
+        Raises:
+            IcsegError: the policy could not go on (a dead server, for example).
+        """
+        if self._job is None or not self._job.done():
+            return None
+        job, self._job = self._job, None
+        return job.result()
+
+    def cancel(self) -> None:
+        """Stop thinking as soon as the policy notices; nothing comes out any more."""
+        self._cancelled.set()
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    def _think(self) -> None:
+        self._job = self._executor.submit(self._advance)
+
+    def _advance(self) -> Outcome:
+        if self._cancelled.is_set():
+            raise Cancelled("the dialogue was cancelled before its turn")
+        return self._agent.advance(self.dialogue)

@@ -1,0 +1,74 @@
+"""Boxes, points and the changes of coordinates between camera image, model input and the VLM's 0..1000 grid. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from icseg.types import Box, Point
+
+VLM_GRID = 1000
+"""Qwen3-VL speaks of positions as integers 0..1000 on each axis, whatever the resolution."""
+
+
+def clip_box(box: Box, hw: tuple[int, int]) -> Box:
+    """Cut a box to the image; x0 <= x1 and y0 <= y1 hold afterwards (corners given in the wrong order are swapped)."""
+    height, width = hw
+    x0, x1 = sorted((min(max(box[0], 0.0), float(width)), min(max(box[2], 0.0), float(width))))
+    y0, y1 = sorted((min(max(box[1], 0.0), float(height)), min(max(box[3], 0.0), float(height))))
+    return x0, y0, x1, y1
+
+
+def box_area(box: Box) -> float:
+    """Area in square units of the box's own frame; 0 for an empty or inverted box."""
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def box_center(box: Box) -> Point:
+    """Middle of the box."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+
+def box_iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes in one frame, 0..1; 0 when either is empty."""
+    overlap = box_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    union = box_area(a) + box_area(b) - overlap
+    return overlap / union if union > 0 else 0.0
+
+
+def box_contains(box: Box, point: Point) -> bool:
+    """True when the point lies in the half-open box."""
+    return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
+
+
+def box_image_to_vlm(box_image_px: Box, hw: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Pixels of an (H, W) image -> integers 0..1000, rounded outwards to at least one grid step on each axis."""
+    height, width = hw
+    x0, y0, x1, y1 = clip_box(box_image_px, hw)
+    left, top = math.floor(x0 * VLM_GRID / width), math.floor(y0 * VLM_GRID / height)
+    right, bottom = math.ceil(x1 * VLM_GRID / width), math.ceil(y1 * VLM_GRID / height)
+    left, top = min(left, VLM_GRID - 1), min(top, VLM_GRID - 1)
+    return left, top, max(right, left + 1), max(bottom, top + 1)
+
+
+def box_vlm_to_image(box_vlm_1000: Box, hw: tuple[int, int]) -> Box:
+    """0..1000 -> pixels of an (H, W) image, clipped to it."""
+    height, width = hw
+    x0, y0, x1, y1 = box_vlm_1000
+    sx, sy = width / VLM_GRID, height / VLM_GRID
+    return clip_box((x0 * sx, y0 * sy, x1 * sx, y1 * sy), hw)
+
+
+def point_image_to_vlm(point_image_px: Point, hw: tuple[int, int]) -> tuple[int, int]:
+    """Pixels of an (H, W) image -> integers 0..1000."""
+    height, width = hw
+    x, y = point_image_px
+    return (
+        min(max(round(x * VLM_GRID / width), 0), VLM_GRID),
+        min(max(round(y * VLM_GRID / height), 0), VLM_GRID),
+    )
+
+
+def point_vlm_to_image(point_vlm_1000: Point, hw: tuple[int, int]) -> Point:
+    """0..1000 -> pixels of an (H, W) image."""
+    height, width = hw
+    return point_vlm_1000[0] * width / VLM_GRID, point_vlm_1000[1] * height / VLM_GRID

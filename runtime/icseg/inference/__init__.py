@@ -1,0 +1,1 @@
+"""Engines behind one verb: named arrays in, named arrays out."""

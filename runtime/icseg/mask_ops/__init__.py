@@ -1,0 +1,1 @@
+"""From mask logits to masks, boxes, areas and encodings."""

@@ -1,0 +1,162 @@
+"""Rendered clips as training samples: loading, choosing things to segment, augmentation, prompts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from training.nano_config import IMAGE_MEAN, IMAGE_STD
+
+MIN_AREA_PX = 60
+"""A thing with fewer visible pixels of the 320x320 frame is not worth a prompt."""
+VISIBLE_PX = 8
+"""Below this a thing counts as not visible: its object score is trained towards "absent"."""
+
+
+class ClipStore:
+    """Every shard of one split, in memory.
+
+    Attributes:
+        images: list of (N, T, S, S, 3) uint8 shards.
+        ids: list of (N, T, S, S) uint8 shards.
+        truths: one dict per clip, in shard order.
+    """
+
+    def __init__(self, root: Path) -> None:
+        shards = sorted(root.glob("clips-*.npz"))
+        if not shards:
+            raise FileNotFoundError(f"no clips-*.npz in {root}: run training/render.py first")
+        self.images: list[np.ndarray] = []
+        self.ids: list[np.ndarray] = []
+        self.truths: list[dict[str, object]] = []
+        for shard in shards:
+            with np.load(shard, allow_pickle=False) as arrays:
+                self.images.append(arrays["images"])
+                self.ids.append(arrays["ids"])
+            self.truths += json.loads(shard.with_suffix(".json").read_text())["clips"]
+        self.index = [(s, n) for s, shard in enumerate(self.images) for n in range(len(shard))]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def clip(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """(T, S, S, 3) uint8 images and (T, S, S) uint8 ids of one clip."""
+        shard, row = self.index[number]
+        return self.images[shard][row], self.ids[shard][row]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipBatch:
+    """Training input.
+
+    Attributes:
+        pixels: (B, T, 3, S, S) float32, normalised.
+        masks: (B, K, T, S, S) float32 in {0, 1}: the things to segment.
+    """
+
+    pixels: torch.Tensor
+    masks: torch.Tensor
+
+
+def augment(images: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """One clip's zoom, flip, colour and noise, the same geometry in all frames.
+
+    Args:
+        images: (T, S, S, 3) uint8. ids: (T, S, S) uint8.
+
+    Returns:
+        (T, 3, S, S) float32 in 0..1 and (T, S, S) uint8.
+    """
+    side = images.shape[1]
+    pictures = images.permute(0, 3, 1, 2).float() / 255
+    if rng.random() < 0.5:
+        zoom = rng.uniform(1.0, 1.7)
+        crop = int(side / zoom)
+        top, left = (int(rng.integers(0, side - crop + 1)) for _ in range(2))
+        pictures = F.interpolate(
+            pictures[:, :, top : top + crop, left : left + crop], size=(side, side), mode="bilinear", antialias=True
+        )
+        window = ids[:, None, top : top + crop, left : left + crop].float()
+        ids = F.interpolate(window, size=(side, side), mode="nearest-exact")[:, 0].to(torch.uint8)
+    if rng.random() < 0.5:
+        pictures, ids = pictures.flip(-1), ids.flip(-1)
+    if rng.random() < 0.3:
+        pictures = pictures[:, torch.from_numpy(rng.permutation(3))]
+    gain = torch.from_numpy(rng.uniform(0.75, 1.25, (1, 3, 1, 1)) * rng.uniform(0.7, 1.3)).float()
+    pictures = pictures * gain + float(rng.uniform(-0.08, 0.08))
+    if rng.random() < 0.3:
+        kernel = int(rng.choice([3, 5]))
+        pictures = F.avg_pool2d(F.pad(pictures, (kernel // 2,) * 4, mode="replicate"), kernel, stride=1)
+    if rng.random() < 0.5:
+        pictures = pictures + torch.randn_like(pictures) * float(rng.uniform(0, 0.04))
+    return pictures.clamp(0, 1), ids
+
+
+def normalise(pictures: torch.Tensor) -> torch.Tensor:
+    """(..., 3, H, W) in 0..1 -> the encoder's input range."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
+    return (pictures - mean) / std
+
+
+def sample_batch(
+    store: ClipStore, rng: np.random.Generator, *, clips: int, frames: int, things: int, augmented: bool = True
+) -> ClipBatch:
+    """Draw clips at random, and in each of them things that are visible in its first frame."""
+    pixels, masks = [], []
+    while len(pixels) < clips:
+        images, ids = store.clip(int(rng.integers(len(store))))
+        start = int(rng.integers(0, len(images) - frames + 1))
+        pick = slice(start, start + frames)
+        if frames > 1 and rng.random() < 0.5:
+            pick = slice(start + frames - 1, start - 1 if start else None, -1)  # time runs backwards
+        shown, marks = torch.from_numpy(images[pick].copy()), torch.from_numpy(ids[pick].copy())
+        if augmented:
+            shown, marks = augment(shown, marks, rng)
+        else:
+            shown = shown.permute(0, 3, 1, 2).float() / 255
+        numbers, areas = np.unique(marks[0].numpy(), return_counts=True)
+        usable = [int(n) for n, area in zip(numbers, areas, strict=True) if n and area >= MIN_AREA_PX]
+        if not usable:
+            continue
+        if frames > 1:  # things that move or get hidden teach more than things that stand
+            change = [float((marks == n).float().std(0).sum()) / float((marks[0] == n).sum()) + 0.05 for n in usable]
+            weights = np.array(change) / np.sum(change)
+        else:
+            weights = None
+        chosen = rng.choice(usable, size=things, replace=len(usable) < things, p=weights)
+        pixels.append(normalise(shown))
+        masks.append(torch.stack([(marks == int(n)).float() for n in chosen]))
+    return ClipBatch(torch.stack(pixels), torch.stack(masks))
+
+
+def prompts_from_masks(masks: torch.Tensor, kind: str, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Prompts as the tracker gives them: box corners as points with labels 2 and 3, clicks with label 1.
+
+    Args:
+        masks: (N, S, S) in {0, 1}, none empty. kind: ``box``, ``point`` or ``both``.
+
+    Returns:
+        (N, P, 2) float32 coordinates x, y in input pixels and (N, P) int64 labels.
+    """
+    coords, labels = [], []
+    for mask in masks:
+        rows, cols = np.nonzero(mask.numpy())
+        points, marks = [], []
+        if kind in ("box", "both"):
+            box = np.array([cols.min(), rows.min(), cols.max() + 1, rows.max() + 1], float)
+            slack = np.array([box[2] - box[0], box[3] - box[1]] * 2) * 0.08 + 0.5
+            x0, y0, x1, y1 = np.clip(box + rng.normal(0, 1, 4).clip(-2, 2) * slack, 0, mask.shape[0])
+            points += [(min(x0, x1 - 2), min(y0, y1 - 2)), (x1, y1)]
+            marks += [2, 3]
+        if kind in ("point", "both"):
+            pick = int(rng.integers(rows.size))
+            points.append((cols[pick] + 0.5, rows[pick] + 0.5))
+            marks.append(1)
+        coords.append(points)
+        labels.append(marks)
+    return torch.tensor(np.array(coords), dtype=torch.float32), torch.tensor(labels)

@@ -1,0 +1,103 @@
+"""The nano segmenter: SAM 2's video model in a small configuration, and an initialisation that learns from scratch."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from transformers import Sam2VideoConfig, Sam2VideoModel
+
+IMAGE_SIZE = 320
+HIDDEN = 128
+IMAGE_MEAN = (0.485, 0.456, 0.406)
+IMAGE_STD = (0.229, 0.224, 0.225)
+
+
+def nano_segmenter_config() -> Sam2VideoConfig:
+    """Configuration of about 3.5 M parameters at 320x320 with 80x80 mask logits.
+
+    Window sizes divide the maps of their stages (80, 40, 20, 10), so that no attention window is padded. Memory is 64
+    wide because the library fixes the width of the memory attention's keys. One mask for one prompt: the ambiguity
+    between part and whole that SAM's three masks stand for is asked about, not guessed, and is not in the data.
+    """
+    stride = 16
+    side = IMAGE_SIZE // stride
+    return Sam2VideoConfig(
+        image_size=IMAGE_SIZE,
+        vision_config={
+            "model_type": "sam2_vision_model",
+            "backbone_config": {
+                "model_type": "sam2_hiera_det_model",
+                "image_size": [IMAGE_SIZE, IMAGE_SIZE],
+                "hidden_size": 32,
+                "num_attention_heads": 1,
+                "embed_dim_per_stage": [32, 64, 128, 256],
+                "blocks_per_stage": [1, 2, 4, 1],
+                "num_attention_heads_per_stage": [1, 2, 4, 8],
+                "window_size_per_stage": [8, 4, 10, 5],
+                "global_attention_blocks": [4, 6],
+                "window_positional_embedding_background_size": [5, 5],
+            },
+            "backbone_channel_list": [256, 128, 64, 32],
+            "backbone_feature_sizes": [[side * 4, side * 4], [side * 2, side * 2], [side, side]],
+            "fpn_hidden_size": HIDDEN,
+        },
+        prompt_encoder_config={"hidden_size": HIDDEN, "image_size": IMAGE_SIZE, "patch_size": stride},
+        mask_decoder_config={
+            "hidden_size": HIDDEN,
+            "mlp_dim": 512,
+            "num_attention_heads": 4,
+            "iou_head_hidden_dim": HIDDEN,
+            "dynamic_multimask_via_stability": False,
+        },
+        memory_attention_hidden_size=HIDDEN,
+        memory_attention_num_layers=2,
+        memory_attention_feed_forward_hidden_size=512,
+        memory_attention_dropout=0.0,
+        memory_attention_rope_dropout=0.0,
+        memory_attention_rope_feat_sizes=[side, side],
+        memory_encoder_hidden_size=HIDDEN,
+        memory_encoder_output_channels=64,
+        mask_downsampler_embed_dim=HIDDEN,
+        memory_fuser_embed_dim=HIDDEN,
+        memory_fuser_intermediate_dim=256,
+        max_cond_frame_num=-1,
+        multimask_output_in_sam=False,
+        multimask_output_for_tracking=False,
+    )
+
+
+def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
+    """A nano segmenter with random weights that can be trained.
+
+    The library initialises for fine-tuning. From scratch three things stop it from learning, none of them with an
+    error: two copies of the positional matrix that only a checkpoint makes equal; weights of std 0.02, so small at
+    this width that attention stays uniform and prompts are ignored; and a memory fuser scaled by zero.
+    """
+    torch.manual_seed(seed)
+    model = Sam2VideoModel(nano_segmenter_config())
+    model.set_attn_implementation("eager")  # windows of 64 tokens: measured quicker than the fused kernel on the CPU
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+            elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+                module.reset_parameters()
+            elif isinstance(module, nn.Embedding):
+                nn.init.normal_(module.weight, std=0.5)
+        model.prompt_encoder.no_mask_embed.weight.zero_()
+        for layer in model.memory_encoder.memory_fuser.layers:
+            layer.scale.fill_(0.1)
+        for embedding in (
+            model.no_memory_embedding,
+            model.no_object_pointer,
+            model.memory_temporal_positional_encoding,
+            model.occlusion_spatial_embedding_parameter,
+        ):
+            nn.init.normal_(embedding, std=0.1)
+        # one matrix in two places: prompts and pixels must live in the same coordinates
+        model.shared_image_embedding.positional_embedding.copy_(
+            model.prompt_encoder.shared_embedding.positional_embedding
+        )
+    return model

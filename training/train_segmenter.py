@@ -1,0 +1,262 @@
+"""Train the nano segmenter: first on single frames, then on clips with the memory it runs with.
+
+    python training/train_segmenter.py image --data data/nano --run training/runs/segmenter
+    python training/train_segmenter.py clips --data data/nano --run training/runs/segmenter
+    python training/train_segmenter.py save  --run training/runs/segmenter --out models/nano/segmenter
+
+Each stage resumes from its own checkpoint in the run folder; ``clips`` starts from what ``image`` left.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+from transformers import Sam2VideoModel
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from training.clips import VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
+from training.nano_config import build_nano_segmenter
+from training.segmenter_forward import (
+    Decoded,
+    Features,
+    attend,
+    decode,
+    encode,
+    encode_memory,
+    no_prompt,
+    random_offsets,
+)
+from training.segmenter_losses import mask_iou, mask_loss, soft_target
+
+PROMPT_KINDS = ("box", "point", "both")
+EMA_DECAY = 0.998
+SUPERVISED_SIDE = 160
+"""Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
+
+
+def judge(decoded: Decoded, masks: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss (scalar) and IoU (N,) of N things. masks: (N, S, S); visible: (N,) bool."""
+    large = torch.nn.functional.interpolate(
+        decoded.logits[:, None], size=(SUPERVISED_SIDE,) * 2, mode="bilinear", align_corners=False
+    )[:, 0]
+    target = soft_target(masks, SUPERVISED_SIDE)
+    iou = mask_iou(large.detach(), target)
+    shown = visible.float()
+    per_mask = mask_loss(large, target) + (decoded.iou - iou).square()
+    score = torch.nn.functional.binary_cross_entropy_with_logits(decoded.score, shown)
+    return (per_mask * shown).sum() / shown.sum().clamp(min=1) + 0.5 * score, iou
+
+
+def image_step(model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """One prompt per thing in single frames."""
+    clips, things = batch.masks.shape[:2]
+    features = encode(model, batch.pixels[:, 0]).select(torch.arange(clips).repeat_interleave(things))
+    masks = batch.masks[:, :, 0].flatten(0, 1)
+    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS)), rng)
+    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
+    return judge(decode(model, features, conditioned, coords, labels), masks, masks.sum((1, 2)) >= VISIBLE_PX)
+
+
+def track_clip(
+    model: Sam2VideoModel, features: Features, masks: torch.Tensor, kind: str, rng: np.random.Generator
+) -> list[Decoded]:
+    """Follow N things through T frames from a prompt in the first.
+
+    Args:
+        features: of N * T frames, thing-major (thing 0's T frames first).
+        masks: (N, T, S, S).
+    """
+    things, frames = masks.shape[:2]
+    rows = torch.arange(things) * frames
+    stride = float(rng.uniform(1, 2.5))  # pointers age faster than this clip's frames would tell
+    coords, labels = prompts_from_masks(masks[:, 0], kind, rng)
+    first = features.select(rows)
+    out = [decode(model, first, first.vision + model.no_memory_embedding.view(1, -1, 1, 1), coords, labels)]
+    memories = [encode_memory(model, first.vision, out[0], binarize=True)]
+    for t in range(1, frames):
+        now = features.select(rows + t)
+        recent = list(range(t - 1, 0, -1))[:6]
+        offsets = random_offsets(len(recent), rng) if rng.random() < 0.5 else list(range(1, len(recent) + 1))
+        bank = [(0, memories[0])] + [(offset, memories[n]) for offset, n in zip(offsets, recent, strict=True)]
+        pointers = [(t * stride, out[0].pointer)] + [((t - n) * stride, out[n].pointer) for n in recent]
+        conditioned = attend(model, now.vision, bank, pointers)
+        out.append(decode(model, now, conditioned, *no_prompt(things)))
+        if t + 1 < frames:
+            memories.append(encode_memory(model, now.vision, out[t], binarize=False))
+    return out
+
+
+def clips_step(
+    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, *, train_encoder: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Follow things through clips; the loss is the mean over frames, the IoU that of all visible later frames."""
+    clips, things, frames = batch.masks.shape[:3]
+    with torch.set_grad_enabled(train_encoder and torch.is_grad_enabled()):
+        encoded = encode(model, batch.pixels.flatten(0, 1))
+    rows = torch.arange(clips * frames).view(clips, 1, frames).expand(-1, things, -1).flatten()
+    masks = batch.masks.flatten(0, 1)
+    kind = str(rng.choice(PROMPT_KINDS, p=(0.4, 0.2, 0.4)))
+    decoded = track_clip(model, encoded.select(rows), masks, kind, rng)
+    visible = masks.sum((2, 3)) >= VISIBLE_PX
+    judged = [judge(frame, masks[:, t], visible[:, t]) for t, frame in enumerate(decoded)]
+    later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
+    return torch.stack([loss for loss, _ in judged]).mean(), later
+
+
+class Run:
+    """A training run that can be stopped at any moment and goes on from its last checkpoint with the same state."""
+
+    def __init__(self, folder: Path, stage: str, steps: int, lr: float, seed: int) -> None:
+        self.path = folder / f"{stage}.pt"
+        self.steps, self.lr, self.step = steps, lr, 0
+        self.model = build_nano_segmenter(seed)
+        self.rng = np.random.default_rng([seed, stage == "clips"])
+        folder.mkdir(parents=True, exist_ok=True)
+        if stage == "clips" and not self.path.exists():
+            self.model.load_state_dict(torch.load(folder / "image.pt", weights_only=True)["ema"])
+        self.ema = copy.deepcopy(self.model).eval()
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr, weight_decay=0.01)
+        if self.path.exists():
+            self.load()
+
+    def load(self) -> None:
+        """Take up the last checkpoint."""
+        state = torch.load(self.path, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step = state["step"]
+        self.rng.bit_generator.state = json.loads(state["numpy_rng"])
+        torch.set_rng_state(state["torch_rng"])
+
+    def save(self) -> None:
+        """Write a checkpoint; the old one stays until the new one is whole."""
+        state = {
+            "model": self.model.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "numpy_rng": json.dumps(self.rng.bit_generator.state),
+            "torch_rng": torch.get_rng_state(),
+        }
+        partial = self.path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(self.path)
+
+    def learn(self, loss: torch.Tensor) -> None:
+        """One optimizer step on a cosine schedule with warm-up; non-finite gradients are skipped."""
+        warm = min(1.0, (self.step + 1) / 200)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.step / self.steps)) / 2)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
+        with torch.no_grad():
+            for slow, fast in zip(self.ema.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        self.step += 1
+
+
+@torch.no_grad()
+def evaluate(model: Sam2VideoModel, store: ClipStore, stage: str, batches: int) -> float:
+    """Mean IoU on held-out scenes: of prompted single frames, or of the later frames of clips."""
+    rng, ious = np.random.default_rng(7), []
+    model.eval()
+    for _ in range(batches):
+        if stage == "image":
+            batch = sample_batch(store, rng, clips=4, frames=1, things=4, augmented=False)
+            ious.append(image_step(model, batch, rng)[1])
+        else:
+            batch = sample_batch(store, rng, clips=1, frames=6, things=3, augmented=False)
+            ious.append(clips_step(model, batch, rng, train_encoder=False)[1])
+    return float(torch.cat(ious).mean())
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train one stage to its last step."""
+    store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
+    run = Run(args.run, args.stage, args.steps, args.lr, args.seed)
+    log = (args.run / f"{args.stage}.jsonl").open("a")
+    started, recent = time.monotonic(), []
+    bar = tqdm(initial=run.step, total=args.steps, desc=args.stage, mininterval=5)
+    while run.step < args.steps:
+        run.model.train()
+        if args.stage == "image":
+            batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
+            loss, iou = image_step(run.model, batch, run.rng)
+        else:
+            batch = sample_batch(store, run.rng, clips=2, frames=6, things=3)
+            loss, iou = clips_step(run.model, batch, run.rng, train_encoder=run.rng.random() < args.encoder_share)
+        run.learn(loss)
+        recent.append((float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")))
+        bar.update()
+        if run.step % args.every == 0 or run.step == args.steps:
+            run.save()
+            row = {
+                "step": run.step,
+                "seconds": round(time.monotonic() - started, 1),
+                "loss": round(float(np.mean([x for x, _ in recent])), 4),
+                "train_iou": round(float(np.nanmean([x for _, x in recent])), 4),
+                "val_iou": round(evaluate(run.ema, held_out, args.stage, args.val_batches), 4),
+            }
+            log.write(json.dumps(row) + "\n")
+            log.flush()
+            bar.write(json.dumps(row))
+            recent.clear()
+
+
+def save_model(args: argparse.Namespace) -> None:
+    """Write the averaged weights of the newest stage as a transformers folder (safetensors)."""
+    path = next((p for p in (args.run / "clips.pt", args.run / "image.pt") if p.exists()), None)
+    if path is None:
+        raise SystemExit(f"no checkpoint in {args.run}: train first")
+    model = build_nano_segmenter()
+    model.load_state_dict(torch.load(path, weights_only=True)["ema"])
+    model.save_pretrained(args.out)
+    print(f"{path.name} -> {args.out}")
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stage", choices=("image", "clips", "save"))
+    parser.add_argument("--data", type=Path, default=Path("data/nano"), help="folder made by training/render.py")
+    parser.add_argument("--run", type=Path, default=Path("training/runs/segmenter"), help="checkpoints and log")
+    parser.add_argument("--out", type=Path, default=Path("models/nano/segmenter"), help="where save writes")
+    parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
+    parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 3e-4)")
+    parser.add_argument("--encoder-share", type=float, default=0.3, help="share of clip steps that train the encoder")
+    parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
+    parser.add_argument("--val-batches", type=int, default=12)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(argv)
+    args.steps = args.steps or {"image": 2200, "clips": 1400}.get(args.stage)
+    args.lr = args.lr or {"image": 8e-4, "clips": 3e-4}.get(args.stage)
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point."""
+    args = parse_args(argv)
+    torch.set_num_threads(args.threads)
+    if args.stage == "save":
+        save_model(args)
+    else:
+        train(args)
+
+
+if __name__ == "__main__":
+    main()
