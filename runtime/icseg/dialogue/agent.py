@@ -1,0 +1,182 @@
+"""The bounded turn loop: runs a policy until it needs the person, has a target, or gives up.
+
+Knows the rules and the bounds of a dialogue; knows no model, no server and no wording of prompts. Faults of the model
+are recorded in the turn and go on within a bound; faults of the machinery (``BackendError``, ``Cancelled``) are raised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.dialogue import MAX_INTERACTIONS, MAX_QUESTIONS, Dialogue, Observation, Turn
+from icseg.dialogue.observations import (
+    ANSWER_TOO_EARLY_TEXT,
+    INTERACTIONS_SPENT_TEXT,
+    QUESTIONS_SPENT_TEXT,
+    invalid_reply_text,
+    unknown_frame_text,
+)
+from icseg.dialogue.policy import Policy, PolicyOutput
+from icseg.dialogue.protocol import ReplyFault, check_answer
+from icseg.errors import Cancelled, ConfigError, ModelOutputError
+from icseg.geometry import box_vlm_to_image, point_vlm_to_image
+from icseg.types import Box, Frame, Point
+
+_LARGEST_BOUND = 100
+
+
+@dataclass(frozen=True, slots=True)
+class AgentConfig:
+    """Bounds of one dialogue.
+
+    Args:
+        max_interactions: questions and keyframes together.
+        max_questions: questions alone.
+        max_faults: outputs that were answered with an error and tried again, over the whole dialogue.
+
+    Raises:
+        ConfigError: a bound is out of range.
+    """
+
+    max_interactions: int = MAX_INTERACTIONS
+    max_questions: int = MAX_QUESTIONS
+    max_faults: int = 2
+
+    def __post_init__(self) -> None:
+        # Without one interaction there is no keyframe, and so never a target.
+        for name, lowest in (("max_interactions", 1), ("max_questions", 0), ("max_faults", 0)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= _LARGEST_BOUND:
+                raise ConfigError(f"agent.{name}: expected an integer {lowest}..{_LARGEST_BOUND}, got {value!r}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """What the dialogue found: where the target is in the keyframe.
+
+    Attributes:
+        keyframe: the frame that the dialogue chose.
+        box_image_px, point_image_px: in that frame, inside it; the point need not lie inside the box.
+    """
+
+    keyframe: Frame
+    box_image_px: Box
+    point_image_px: Point
+
+
+class Agent:
+    """Runs dialogues with one policy. Holds no state of any dialogue."""
+
+    def __init__(self, policy: Policy, config: AgentConfig | None = None) -> None:
+        self.policy = policy
+        self.config = config if config is not None else AgentConfig()
+
+    def advance(self, dialogue: Dialogue) -> Ask | Target | GiveUp:
+        """Take turns until the person has to speak or the dialogue is over; every policy output is appended.
+
+        An ``Ask`` waits for ``reply``; after a ``Target`` or a ``GiveUp`` the dialogue is over.
+
+        *Source:* IC-Seg's loop of at most 6 interactions. There an error takes one of the six; here errors have a
+        bound of their own, so that a slip of the model costs the person no answer that was already given.
+
+        Raises:
+            ValueError: there are no frames, a question still waits for its reply, or the dialogue is over.
+            BackendError: the policy could not be run; nothing was appended and the same call may be tried again.
+            Cancelled: ``dialogue.is_cancelled()`` turned true.
+        """
+        if not dialogue.frames:
+            raise ValueError("dialogue: expected at least one frame, got none")
+        if dialogue.turns and dialogue.turns[-1].observation is None:
+            raise ValueError(f"dialogue: expected a finished last turn, got {dialogue.turns[-1]}")
+        # Each pass spends an interaction or a fault, or returns: both are bounded.
+        while True:
+            turn = self._run_policy(dialogue)
+            dialogue.turns.append(turn)
+            if not turn.fault:
+                turn.fault = _rule_broken(dialogue, self.config)
+            if turn.fault:
+                if (reason := self._reason_to_stop(dialogue)) is not None:
+                    return GiveUp(reason=reason)
+                text = turn.fault if turn.action is not None else invalid_reply_text(turn.fault)
+                turn.observation = Observation(kind="error", text=text)
+                continue
+            match turn.action:
+                case SelectKeyframe(frame_id=frame_id):
+                    turn.observation = Observation(kind="keyframe", frame_id=frame_id)
+                case Answer() as answer:
+                    return _target(dialogue, answer)
+                case Ask() | GiveUp() as action:
+                    return action
+
+    def reply(self, dialogue: Dialogue, text: str) -> None:
+        """Give the person's words to the question that waits for them.
+
+        Raises:
+            ValueError: the words are blank, or no question waits.
+        """
+        if not text.strip():
+            raise ValueError("reply: expected the person's words, got blank text")
+        last = dialogue.turns[-1] if dialogue.turns else None
+        if last is None or not isinstance(last.action, Ask) or last.observation is not None or last.fault:
+            raise ValueError(f"reply: expected a question that waits, got {last}")
+        last.observation = Observation(kind="answer", text=text.strip())
+
+    def _run_policy(self, dialogue: Dialogue) -> Turn:
+        if dialogue.is_cancelled():
+            raise Cancelled("the dialogue was cancelled")
+        output: PolicyOutput | None = None
+        try:
+            output = self.policy.next_action(dialogue)
+            if isinstance(output.action, Answer):
+                check_answer(output.action.box_vlm_1000, output.action.point_vlm_1000)
+        except ModelOutputError as error:
+            if output is not None:
+                return Turn(None, output.reply_text, fault=str(error), timings_ms=output.timings_ms)
+            if isinstance(error, ReplyFault):
+                return Turn(None, error.reply_text, fault=str(error), timings_ms=error.timings_ms)
+            return Turn(None, fault=str(error))
+        return Turn(output.action, output.reply_text, timings_ms=output.timings_ms)
+
+    def _reason_to_stop(self, dialogue: Dialogue) -> str | None:
+        """Why the last, faulty turn ends the dialogue, in words for the person; None to go on."""
+        last = dialogue.turns[-1]
+        # An Ask is only ever refused for asking too much: told once, not twice.
+        refused = [turn for turn in dialogue.turns if isinstance(turn.action, Ask) and turn.fault]
+        if isinstance(last.action, Ask) and len(refused) > 1:
+            return "I could not find out which one is meant with the questions I am allowed to ask."
+        faults = [turn for turn in dialogue.turns if turn.fault]
+        if len(faults) > self.config.max_faults:
+            return f"The model gave {len(faults)} unusable replies, the last one because: {last.fault}"
+        return None
+
+
+def _rule_broken(dialogue: Dialogue, config: AgentConfig) -> str:
+    """What the last turn's action may not do now, in words for the model; empty when it is legal."""
+    action, earlier = dialogue.turns[-1].action, dialogue.turns[:-1]
+    seen = [turn.observation.kind for turn in earlier if turn.observation is not None]
+    questions = seen.count("answer")
+    interactions = questions + seen.count("keyframe")
+    # One interaction is kept back for the keyframe: a question that eats it could never lead to a target.
+    kept_back = 0 if "keyframe" in seen else 1
+    match action:
+        case Ask() if questions >= config.max_questions or interactions >= config.max_interactions - kept_back:
+            return QUESTIONS_SPENT_TEXT
+        case SelectKeyframe(frame_id=frame_id) if frame_id not in dialogue.frames:
+            return unknown_frame_text(dialogue.frames)
+        case SelectKeyframe() if interactions >= config.max_interactions:
+            return INTERACTIONS_SPENT_TEXT
+        case Answer() if dialogue.keyframe_id is None:
+            return ANSWER_TOO_EARLY_TEXT
+    return ""
+
+
+def _target(dialogue: Dialogue, answer: Answer) -> Target:
+    keyframe_id = dialogue.keyframe_id
+    assert keyframe_id is not None, "an answer without a keyframe was refused before"
+    keyframe = dialogue.frames[keyframe_id]
+    height, width = keyframe.hw
+    x, y = point_vlm_to_image(answer.point_vlm_1000, keyframe.hw)
+    # 1000 is the far edge of the image: half a pixel inwards is the centre of its last pixel.
+    point = (min(x, width - 0.5), min(y, height - 0.5))
+    return Target(keyframe, box_vlm_to_image(answer.box_vlm_1000, keyframe.hw), point)
