@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +20,30 @@ VISIBLE_PX = 8
 """Below this a thing counts as not visible: its object score is trained towards "absent"."""
 
 
+def map_array(path: Path, name: str) -> np.ndarray:
+    """An array of an uncompressed .npz, mapped and not read: training runs side by side share the pages.
+
+    Raises:
+        ValueError: the array is stored compressed, or is not in C order.
+    """
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(f"{name}.npy")
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise ValueError(f"{path}: {name} is compressed; expected an uncompressed .npz")
+    with path.open("rb") as file:
+        file.seek(info.header_offset + 26)  # the two lengths at the end of a local file header of 30 bytes
+        name_length, extra_length = struct.unpack("<HH", file.read(4))
+        file.seek(info.header_offset + 30 + name_length + extra_length)
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, is_fortran, dtype = read_header(file)
+        if is_fortran:
+            raise ValueError(f"{path}: {name} is in Fortran order; expected C order")
+        return np.memmap(path, dtype, "r", file.tell(), shape)
+
+
 class ClipStore:
-    """Every shard of one split, in memory.
+    """Every shard of one split, mapped from disk.
 
     Attributes:
         images: list of (N, T, S, S, 3) uint8 shards.
@@ -35,9 +59,8 @@ class ClipStore:
         self.ids: list[np.ndarray] = []
         self.truths: list[dict[str, object]] = []
         for shard in shards:
-            with np.load(shard, allow_pickle=False) as arrays:
-                self.images.append(arrays["images"])
-                self.ids.append(arrays["ids"])
+            self.images.append(map_array(shard, "images"))
+            self.ids.append(map_array(shard, "ids"))
             self.truths += json.loads(shard.with_suffix(".json").read_text())["clips"]
         self.index = [(s, n) for s, shard in enumerate(self.images) for n in range(len(shard))]
 
@@ -63,11 +86,14 @@ class ClipBatch:
     masks: torch.Tensor
 
 
-def augment(images: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def augment(
+    images: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator, *, keep_colours: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One clip's zoom, flip, colour and noise, the same geometry in all frames.
 
     Args:
         images: (T, S, S, 3) uint8. ids: (T, S, S) uint8.
+        keep_colours: red stays red: channels are not exchanged, and their gains differ little.
 
     Returns:
         (T, 3, S, S) float32 in 0..1 and (T, S, S) uint8.
@@ -85,10 +111,11 @@ def augment(images: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -
         ids = F.interpolate(window, size=(side, side), mode="nearest-exact")[:, 0].to(torch.uint8)
     if rng.random() < 0.5:
         pictures, ids = pictures.flip(-1), ids.flip(-1)
-    if rng.random() < 0.3:
+    if not keep_colours and rng.random() < 0.3:
         pictures = pictures[:, torch.from_numpy(rng.permutation(3))]
-    gain = torch.from_numpy(rng.uniform(0.75, 1.25, (1, 3, 1, 1)) * rng.uniform(0.7, 1.3)).float()
-    pictures = pictures * gain + float(rng.uniform(-0.08, 0.08))
+    hue, light, shift = (0.06, 0.2, 0.03) if keep_colours else (0.25, 0.3, 0.08)
+    gain = torch.from_numpy(rng.uniform(1 - hue, 1 + hue, (1, 3, 1, 1)) * rng.uniform(1 - light, 1 + light)).float()
+    pictures = pictures * gain + float(rng.uniform(-shift, shift))
     if rng.random() < 0.3:
         kernel = int(rng.choice([3, 5]))
         pictures = F.avg_pool2d(F.pad(pictures, (kernel // 2,) * 4, mode="replicate"), kernel, stride=1)

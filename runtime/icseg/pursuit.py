@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Protocol
 
+from icseg import events
 from icseg.frames import FrameBuffer
 from icseg.types import Frame, Prompt, TrackResult
+
+OBJECT_ID = 1
 
 
 class VideoTracker(Protocol):
@@ -30,25 +33,50 @@ class Pursuit:
 
     The frames between the keyframe and now are followed in at most ``catch_up_frames`` strides, evenly spread over
     them; then the newest frame wins. With ``every_frame`` nothing is skipped.
+
+    Attributes:
+        is_live: the last result was made from the newest frame.
+        lost_since_ns: stamp of the frame in which the target was lost, or None while it is visible.
+        dropped: frames that were passed over.
+        stamp_ns: of the last frame that was taken.
     """
 
     def __init__(
         self, tracker: VideoTracker, keyframe: Frame, prompt: Prompt, *, catch_up_frames: int, every_frame: bool
     ) -> None:
-        self.dropped = 0
         self._tracker, self._state = tracker, tracker.new_state()
         self._every_frame, self._strides_left = every_frame, catch_up_frames
         self._keyframe: tuple[Frame, Prompt] | None = (keyframe, prompt)
         self.stamp_ns = keyframe.stamp_ns
         self.is_live = False
+        self.lost_since_ns: int | None = None
+        self.dropped = 0
 
-    def advance(self, buffer: FrameBuffer, object_id: int = 1) -> TrackResult | None:
-        """One tracker step, or None when there is no frame that was not seen yet. Sets ``is_live`` and ``dropped``."""
-        if self._keyframe is not None:
-            (keyframe, prompt), self._keyframe = self._keyframe, None
-            result = self._tracker.add_prompt(self._state, keyframe, object_id, prompt)
-            self.is_live = not buffer.after(self.stamp_ns)
-            return result
+    def advance(self, buffer: FrameBuffer, dropped_before: int = 0) -> list[events.Event]:
+        """One tracker step, if there is a frame that was not seen yet: ``Tracked``, and ``Lost`` or ``Found``."""
+        result = self._start(buffer) if self._keyframe is not None else self._follow(buffer)
+        if result is None:
+            return []
+        dropped = dropped_before + self.dropped
+        out: list[events.Event] = [
+            events.Tracked(result.stamp_ns, result, self.is_live, dropped, timings_ms=dict(result.timings_ms))
+        ]
+        is_lost = all(thing.is_lost for thing in result.objects.values())
+        if is_lost and self.lost_since_ns is None:
+            self.lost_since_ns = result.stamp_ns
+            out.append(events.Lost(result.stamp_ns))
+        elif not is_lost and self.lost_since_ns is not None:
+            out.append(events.Found(result.stamp_ns, (result.stamp_ns - self.lost_since_ns) / 1e9))
+            self.lost_since_ns = None
+        return out
+
+    def _start(self, buffer: FrameBuffer) -> TrackResult:
+        assert self._keyframe is not None
+        (keyframe, prompt), self._keyframe = self._keyframe, None
+        self.is_live = not buffer.after(self.stamp_ns)
+        return self._tracker.add_prompt(self._state, keyframe, OBJECT_ID, prompt)
+
+    def _follow(self, buffer: FrameBuffer) -> TrackResult | None:
         waiting = buffer.after(self.stamp_ns)
         if not waiting:
             return None

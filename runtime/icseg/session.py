@@ -11,9 +11,7 @@ starts there, catches up through the buffer, and then follows the newest frame.
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from enum import Enum
@@ -26,6 +24,7 @@ from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
 from icseg.frames import FrameBuffer
+from icseg.inbox import Inbox
 from icseg.intent import is_command, is_stop
 from icseg.pursuit import Pursuit, VideoTracker
 from icseg.types import Frame, Prompt
@@ -71,36 +70,28 @@ class Session:
         self._own_executor = None if executor else ThreadPoolExecutor(1, thread_name_prefix="icseg-policy")
         self._executor = executor or self._own_executor
         self._buffer = FrameBuffer(self.config.buffer_frames, self.config.buffer_mb * 10**6)
-        self._inbox: deque[tuple[float, Frame | str]] = deque()
-        self._inbox_lock = threading.Lock()
+        self._inbox = Inbox(self.config.buffer_frames, clock)
         self._out: list[events.Event] = []
         self._conversation: Conversation | None = None
         self._pursuit: Pursuit | None = None
         self._question: tuple[Ask, float, int] | None = None  # what was asked, until when it waits, repeats left
         self._spoken_at = self._frame_at = clock()
-        self._lost_ns: int | None = None
         self._refused = self._dropped = 0
         self._is_stalled = False
 
     def push_frame(self, frame: Frame) -> None:
         """Hand over a camera frame. When ``step`` is too slow for the stream, the oldest waiting frames are dropped."""
-        with self._inbox_lock:
-            self._inbox.append((self._clock(), frame))
-            waiting = sum(isinstance(item, Frame) for _, item in self._inbox)
-            if waiting > self.config.buffer_frames:
-                self._dropped += 1
-                self._inbox.remove(next(entry for entry in self._inbox if isinstance(entry[1], Frame)))
+        self._inbox.put(frame)
 
     def say(self, text: str) -> None:
         """Hand over what the person said: a command, an answer, or "stop"."""
-        with self._inbox_lock:
-            self._inbox.append((self._clock(), text))
+        self._inbox.put(text)
 
     def step(self) -> list[events.Event]:
         """Take what came in, let the dialogue go on if it has decided, and do at most one tracker step."""
-        with self._inbox_lock:
-            inbox, self._inbox = self._inbox, deque()
-        for at, item in inbox:
+        arrived, dropped = self._inbox.drain()
+        self._dropped += dropped
+        for at, item in arrived:
             if isinstance(item, Frame):
                 self._take_frame(item, at)
             else:
@@ -115,8 +106,7 @@ class Session:
         """Cancel everything and let every frame go."""
         self._reset(State.IDLE)
         self._buffer.clear()
-        with self._inbox_lock:
-            self._inbox.clear()
+        self._inbox.drain()
         if self._own_executor is not None:
             self._own_executor.shutdown(wait=False, cancel_futures=True)
 
@@ -187,8 +177,7 @@ class Session:
         try:
             outcome = self._conversation.poll()
         except IcsegError as error:
-            self._reset(State.IDLE)
-            self._say(events.Failed, error=str(error))
+            self._fail(str(error))
             return
         match outcome:
             case Ask():
@@ -226,37 +215,21 @@ class Session:
     def _go_on_tracking(self) -> None:
         if self._pursuit is None:
             return
-        before = self._pursuit.dropped
         try:
-            result = self._pursuit.advance(self._buffer)
+            new = self._pursuit.advance(self._buffer, self._dropped)
         except IcsegError as error:
-            self._reset(State.IDLE)
-            self._say(events.Failed, error=str(error))
+            self._fail(str(error))
             return
-        if result is None:
+        if not new:
             return
-        self._dropped += self._pursuit.dropped - before
-        self._out.append(
-            events.Tracked(
-                result.stamp_ns, result, self._pursuit.is_live, self._dropped, timings_ms=dict(result.timings_ms)
-            )
-        )
-        self._follow_visibility(result.stamp_ns, all(thing.is_lost for thing in result.objects.values()))
-
-    def _follow_visibility(self, stamp_ns: int, is_lost: bool) -> None:
-        if is_lost:
-            if self._lost_ns is None:
-                self._lost_ns = stamp_ns
-                self._out.append(events.Lost(stamp_ns))
-            self.state = State.LOST
-            if stamp_ns - self._lost_ns >= self.config.search_timeout_s * 1e9:
-                self._give_up(f"the target was not seen again for {self.config.search_timeout_s:g} s")
-            return
-        if self._lost_ns is not None:
-            self._out.append(events.Found(stamp_ns, (stamp_ns - self._lost_ns) / 1e9))
-            self._lost_ns = None
-        if self._pursuit is not None:
+        self._out += new
+        lost_since_ns = self._pursuit.lost_since_ns
+        if lost_since_ns is None:
             self.state = State.TRACKING if self._pursuit.is_live else State.TARGETING
+        else:
+            self.state = State.LOST
+            if self._pursuit.stamp_ns - lost_since_ns >= self.config.search_timeout_s * 1e9:
+                self._give_up(f"the target was not seen again for {self.config.search_timeout_s:g} s")
 
     # ---- small things
 
@@ -265,10 +238,16 @@ class Session:
         self._reset(State.GAVE_UP)
         self._out.append(events.GaveUp(self._stamp_ns(), reason, timings_ms=timings))
 
+    def _fail(self, error: str) -> None:
+        self._reset(State.IDLE)
+        self._say(events.Failed, error=error)
+
     def _reset(self, state: State) -> None:
         if self._conversation is not None:
             self._conversation.cancel()
-        self._conversation = self._pursuit = self._question = self._lost_ns = None
+        if self._pursuit is not None:
+            self._dropped += self._pursuit.dropped
+        self._conversation = self._pursuit = self._question = None
         self.state = state
 
     def _response_ms(self) -> dict[str, float]:

@@ -1,0 +1,151 @@
+"""``icseg doctor``: what this machine can run, and what to do about what it cannot."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from icseg.errors import IcsegError
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. ``is_needed``: without it icseg's main job does not run."""
+
+    name: str
+    is_ok: bool
+    detail: str
+    remedy: str = ""
+    is_needed: bool = False
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser("doctor", help="say what this machine can run", description=__doc__)
+    parser.add_argument("--engines", type=Path, help="also check this folder of engines")
+    parser.add_argument("--json", action="store_true", help="print the report as one JSON document")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; 1 when something is missing that the main job needs."""
+    findings = examine(args.engines)
+    if args.json:
+        print(json.dumps([asdict(finding) for finding in findings]))
+    else:
+        width = max(len(finding.name) for finding in findings)
+        for finding in findings:
+            sign = "ok " if finding.is_ok else ("NO " if finding.is_needed else "-  ")
+            print(f"{sign} {finding.name:<{width}}  {finding.detail}")
+            if not finding.is_ok and finding.remedy:
+                print(f"    {'':<{width}}  -> {finding.remedy}")
+    return 0 if all(finding.is_ok for finding in findings if finding.is_needed) else 1
+
+
+def examine(engines: Path | None = None) -> list[Finding]:
+    """Every check, in the order of the report."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    findings = [Finding("machine", True, f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")]
+    for package, needed in (("numpy", True), ("opencv-python-headless", True), ("onnxruntime", True)):
+        findings.append(_package(package, f"pip install {package}", needed=needed))
+    findings += [_native(), _providers(), _gpu(), _tensorrt(), _models(engines), _renderer()]
+    findings += [_package("torch", "pip install 'icseg[export]' (only to train and export)"), _ros()]
+    return findings
+
+
+def _package(name: str, remedy: str, *, needed: bool = False) -> Finding:
+    try:
+        return Finding(name, True, importlib.metadata.version(name), is_needed=needed)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, False, "not installed", remedy, needed)
+
+
+def _native() -> Finding:
+    try:
+        from icseg.mask_ops import native
+    except ImportError as error:
+        return Finding("native mask ops", False, str(error), "pip install -e . (needs g++ and cmake)", True)
+    return Finding("native mask ops", True, f"{native.compiler}, CUDA {'yes' if native.has_cuda else 'no'}", "", True)
+
+
+def _providers() -> Finding:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        return Finding("ONNX Runtime", False, str(error), "pip install onnxruntime", True)
+    return Finding("ONNX Runtime", True, ", ".join(onnxruntime.get_available_providers()), "", True)
+
+
+def _gpu() -> Finding:
+    model = Path("/proc/device-tree/model")
+    if model.is_file():
+        name = model.read_text(errors="replace").strip("\x00\n ")
+        if "Jetson" in name or "Orin" in name:
+            return Finding("GPU", True, name)
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return Finding("GPU", False, "no NVIDIA GPU seen; everything runs on the CPU", "nothing to do without a GPU")
+    query = [tool, "--query-gpu=name,driver_version,compute_cap", "--format=csv,noheader"]
+    try:
+        seen = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (subprocess.SubprocessError, OSError) as error:
+        return Finding("GPU", False, f"nvidia-smi failed: {error}", "check the driver")
+    return Finding("GPU", True, seen)
+
+
+def _tensorrt() -> Finding:
+    for module in ("tensorrt", "tensorrt_rtx"):
+        if importlib.util.find_spec(module) is not None:
+            return Finding("TensorRT", True, f"{module} is installed")
+    return Finding(
+        "TensorRT", False, "not installed", "on Jetson it comes with JetPack; elsewhere ONNX Runtime is used"
+    )
+
+
+def _models(engines: Path | None) -> Finding:
+    try:
+        from icseg.assets import nano_models
+        from icseg.dialogue.detector_nano import load_detector
+        from icseg.tracker.loading import load_tracker
+
+        folder = engines if engines is not None else nano_models()
+        tracker = load_tracker(folder / "segmenter")
+        load_detector(folder / "detector")
+    except (IcsegError, ImportError) as error:
+        return Finding("engines", False, str(error), "pass --engines, or set ICSEG_MODELS", True)
+    backend = next(iter(tracker.backends.values()))
+    return Finding("engines", True, f"{folder}: segmenter and detector load on {backend}", "", True)
+
+
+def _try(check: Callable[[], str], name: str, remedy: str) -> Finding:
+    try:
+        return Finding(name, True, check())
+    except (IcsegError, ImportError) as error:
+        return Finding(name, False, str(error), remedy)
+
+
+def _renderer() -> Finding:
+    def check() -> str:
+        from icseg.sim.table import SimulatedTable
+
+        with SimulatedTable():
+            return f"MuJoCo renders with {os.environ.get('MUJOCO_GL', 'its default')}"
+
+    return _try(check, "simulated table", "pip install 'icseg[sim]'; apt-get install libosmesa6")
+
+
+def _ros() -> Finding:
+    distro = os.environ.get("ROS_DISTRO")
+    if importlib.util.find_spec("rclpy") is not None:
+        return Finding("ROS 2", True, f"rclpy is importable (ROS_DISTRO={distro or 'not set'})")
+    return Finding("ROS 2", False, "rclpy cannot be imported", "source /opt/ros/jazzy/setup.bash, then run again")

@@ -1,0 +1,76 @@
+"""Segmenting a camera: one thread takes frames, one reads the terminal, one steps; the newest frame wins."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections import deque
+
+from icseg import events
+from icseg.cli.people import Person
+from icseg.cli.policies import make_policy, make_tracker
+from icseg.cli.record import Recording
+from icseg.cli.sources import Source
+from icseg.config import SessionConfig
+from icseg.errors import IcsegError
+from icseg.session import Session, State
+from icseg.types import Frame
+
+
+class LiveJob:
+    """A camera: one thread takes frames, one reads the terminal, this one steps; the newest frame wins."""
+
+    def __init__(self, args: argparse.Namespace, source: Source, person: Person, recording: Recording) -> None:
+        self.args, self.source, self.person, self.recording = args, source, person, recording
+        self.session = Session(make_policy(args), make_tracker(args), SessionConfig())
+        self.frames: deque[Frame] = deque(maxlen=300)
+        self.error: str | None = None
+        self.is_over = threading.Event()
+        self.reverse = 0
+
+    def run(self) -> str | None:
+        """Run until the camera ends, ``--max-frames`` are taken, or Ctrl-C."""
+        threading.Thread(target=self._take_frames, daemon=True).start()
+        try:
+            self._loop()
+        finally:
+            self.is_over.set()
+            self.session.close()
+        return self.error
+
+    def _take_frames(self) -> None:
+        try:
+            for frame in self.source.frames:
+                if self.is_over.is_set() or (self.args.max_frames is not None and frame.index >= self.args.max_frames):
+                    break
+                self.frames.append(frame)
+                self.session.push_frame(frame)
+        except IcsegError as failure:
+            self.error = str(failure)
+        self.is_over.set()
+
+    def _loop(self) -> None:
+        has_spoken = False
+        while not self.is_over.is_set() or self.session.state is State.TARGETING:
+            if not has_spoken and self.frames and self.frames[-1].stamp_ns >= self.args.at * 1e9:
+                has_spoken = True
+                self.session.say(self.args.command)
+            new = self.session.step()
+            if not new:
+                self.is_over.wait(0.002)
+            for event in new:
+                self.recording.log.append(event)
+                if isinstance(event, events.Asked):
+                    threading.Thread(target=self._answer, args=(event,), daemon=True).start()
+                elif isinstance(event, events.Tracked):
+                    frame = next((f for f in reversed(self.frames) if f.stamp_ns == event.stamp_ns), None)
+                    if frame is not None:
+                        self.recording.add_frame(frame, event.result, self.args.command)
+                elif isinstance(event, events.Rejected | events.CameraStalled | events.GaveUp | events.Failed):
+                    print(f"icseg: {event}", file=sys.stderr)
+
+    def _answer(self, asked: events.Asked) -> None:
+        words = self.person.answer(asked)
+        if words is not None:
+            self.session.say(words)

@@ -1,0 +1,137 @@
+"""Segmenting a recording: nothing is live, so every frame is tracked, also the ones before the keyframe."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from tqdm import tqdm
+
+from icseg import events
+from icseg.cli.people import Person
+from icseg.cli.policies import make_policy, make_tracker
+from icseg.cli.record import Recording
+from icseg.cli.sources import Source
+from icseg.config import SessionConfig
+from icseg.errors import IcsegError
+from icseg.session import Session, State
+from icseg.types import Frame, Prompt, TrackResult
+
+
+class InlineExecutor(Executor):
+    """Runs a job when it is submitted: in a recording nothing has to go on meanwhile."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Run now; what it raises is kept for ``result``."""
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001  # an executor hands over whatever the job raised
+            future.set_exception(error)
+        return future
+
+
+class RecordedJob:
+    """A recording: nothing is live, so every frame is tracked, and frames before the keyframe in reverse."""
+
+    def __init__(self, args: argparse.Namespace, source: Source, person: Person, recording: Recording) -> None:
+        self.args, self.source, self.person, self.recording = args, source, person, recording
+        self.config = SessionConfig(every_frame=True, answer_timeout_s=3600, search_timeout_s=86_400)
+        self.tracker = make_tracker(args)
+        self.session = Session(make_policy(args), self.tracker, self.config, executor=InlineExecutor())
+        self.waiting: deque[Frame] = deque()
+        self.shown = 0
+        self.caption = ""
+        self.reverse = 0
+
+    def run(self) -> str | None:
+        """Feed all frames; returns an error text, or None."""
+        total = min(filter(None, (self.source.count, self.args.max_frames)), default=None)
+        bar = tqdm(total=total, desc="frames", unit="frame", disable=self.args.json or total == 1, leave=False)
+        has_spoken, error = False, None
+        frames = self._frames()
+        try:
+            for frame in frames:
+                self.waiting.append(frame)
+                self.session.push_frame(frame)
+                bar.update()
+                if not has_spoken and frame.stamp_ns >= (self.args.at + self.config.look_back_s) * 1e9:
+                    has_spoken = True
+                    self._speak()
+                self._drain()
+                if has_spoken and self.session.state in (State.IDLE, State.GAVE_UP):
+                    break
+            if not has_spoken and self.waiting:
+                self._speak()
+                self._drain()
+        except IcsegError as failure:
+            error = str(failure)
+            self._drain()
+        bar.close()
+        for frame in self.waiting:
+            self.recording.add_frame(frame, None, self.caption)
+        self.session.close()
+        return error
+
+    def _frames(self) -> Iterator[Frame]:
+        for frame in self.source.frames:
+            if self.args.max_frames is not None and frame.index >= self.args.max_frames:
+                return
+            yield frame
+
+    def _speak(self) -> None:
+        """Say the command, and answer until the dialogue is over."""
+        self.session.say(self.args.command)
+        while True:
+            self._take(self.session.step())
+            if self.session.state is not State.ASKING:
+                return
+            asked = next(event for event in reversed(self.recording.log) if isinstance(event, events.Asked))
+            words = self.person.answer(asked)
+            self.session.say(words if words is not None else "stop")
+
+    def _drain(self) -> None:
+        """Let the tracker take every frame that waits."""
+        while new := self.session.step():
+            self._take(new)
+
+    def _take(self, new: list[events.Event]) -> None:
+        for event in new:
+            self.recording.log.append(event)
+            match event:
+                case events.Asked():
+                    self.caption = f"icseg: {event.question}"
+                case events.Answered():
+                    self.caption = f"you: {event.text}"
+                case events.Rejected():
+                    print(f"icseg: {event.error}", file=sys.stderr)
+                case events.Targeted():
+                    self._track_backwards(event)
+                case events.Tracked():
+                    self._show(event.result)
+
+    def _track_backwards(self, target: events.Targeted) -> None:
+        """Segment the frames before the keyframe too, as the paper does: their clock is mirrored at the keyframe."""
+        earlier = [frame for frame in self.waiting if frame.stamp_ns < target.stamp_ns]
+        keyframe = next(frame for frame in self.waiting if frame.stamp_ns == target.stamp_ns)
+        state = self.tracker.start(keyframe, Prompt(target.box_image_px, (target.point_image_px,), (1,)))
+        results = []
+        for frame in reversed(earlier):
+            mirrored = Frame(frame.image, 2 * keyframe.stamp_ns - frame.stamp_ns, frame.index)
+            results.append(self.tracker.step(state, mirrored))
+        self.reverse = len(results)
+        for frame, result in zip(earlier, reversed(results), strict=True):
+            self.recording.add_frame(frame, result, self.args.command)
+            self.waiting.remove(frame)
+
+    def _show(self, result: TrackResult) -> None:
+        while self.waiting:
+            frame = self.waiting.popleft()
+            is_this = frame.stamp_ns == result.stamp_ns
+            self.recording.add_frame(frame, result if is_this else None, self.args.command)
+            if is_this:
+                return

@@ -1,0 +1,80 @@
+"""``icseg segment SOURCE "the mug"``: segment what was said in an image, a folder, a video or a camera."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from icseg import events
+from icseg.cli.live_job import LiveJob
+from icseg.cli.people import Person, PreparedPerson, TerminalPerson
+from icseg.cli.policies import add_options
+from icseg.cli.record import Recording
+from icseg.cli.recorded_job import RecordedJob
+from icseg.cli.sources import Source, open_source
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "segment",
+        help="segment what you say in an image, folder, video or camera",
+        description=__doc__,
+        epilog='example: icseg segment kitchen.mp4 "the mug" --answers "the red one" --out out/kitchen',
+    )
+    parser.add_argument("source", help="image, folder of frames, video file, or camera number")
+    parser.add_argument("command", help='what to segment, e.g. "the mug"')
+    parser.add_argument("--answers", nargs="*", help="answers to its questions, in order (default: asks you)")
+    parser.add_argument("--out", type=Path, default=Path("out/segment"), help="folder for the results")
+    parser.add_argument("--at", type=float, default=0.0, metavar="S", help="speak after this many seconds")
+    parser.add_argument("--fps", type=float, default=15.0, help="frames a second of a folder (default 15)")
+    parser.add_argument("--max-frames", type=int, help="stop after this many frames")
+    parser.add_argument("--no-masks", action="store_true", help="no PNG per frame")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON document")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command; 0 when the target was segmented in at least one frame."""
+    if not 0 < args.fps < 1000 or args.at < 0 or (args.max_frames is not None and args.max_frames < 1):
+        raise ValueError("segment: expected --fps in 0..1000, --at >= 0 and --max-frames >= 1")
+    source = open_source(args.source, fps=args.fps)
+    person: Person = TerminalPerson() if args.answers is None else PreparedPerson(args.answers)
+    recording = Recording(args.out, args.command, source.fps, is_image=source.count == 1, write_masks=not args.no_masks)
+    worker = (LiveJob if source.is_live else RecordedJob)(args, source, person, recording)
+    try:
+        error = worker.run()
+    except KeyboardInterrupt:
+        error = "interrupted"
+    return _report(args, source, recording, worker.reverse, error)
+
+
+def _report(args: argparse.Namespace, source: Source, recording: Recording, reverse: int, error: str | None) -> int:
+    tracked = [event for event in recording.log if isinstance(event, events.Tracked)]
+    seen = sum(not thing.is_lost for event in tracked for thing in event.result.objects.values())
+    questions = [event.question for event in recording.log if isinstance(event, events.Asked) and not event.is_repeat]
+    ended = next((e.reason for e in reversed(recording.log) if isinstance(e, events.GaveUp)), None)
+    failed = next((e.error for e in reversed(recording.log) if isinstance(e, events.Failed)), error)
+    summary = {
+        "source": source.name,
+        "command": args.command,
+        "questions": questions,
+        "frames_tracked": len(tracked) + reverse,
+        "frames_visible": seen,
+        "gave_up": ended,
+        "error": failed,
+        "out": str(args.out),
+    }
+    recording.finish({"source": source.name, "command": args.command})
+    if args.json:
+        print(json.dumps(summary))
+    else:
+        print(f"{summary['frames_tracked']} frames tracked, visible in {seen + reverse}; results in {args.out}")
+    for label, text in (("gave up", ended), ("error", failed)):
+        if text:
+            print(f"icseg: {label}: {text}", file=sys.stderr)
+    return 0 if seen and not failed else 1

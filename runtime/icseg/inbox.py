@@ -1,0 +1,44 @@
+"""What came in since the last step, in order. The one part of a session that other threads touch."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from icseg.types import Frame
+
+
+class Inbox:
+    """Frames and words, each with the time it came. Bounded in frames: the oldest waiting frame goes first.
+
+    Args:
+        max_frames: at most this many frames wait.
+        clock: seconds.
+    """
+
+    def __init__(self, max_frames: int, clock: Callable[[], float]) -> None:
+        self._max_frames, self._clock = max_frames, clock
+        self._items: deque[tuple[float, Frame | str]] = deque()
+        self._frames = self._dropped = 0
+        self._lock = threading.Lock()
+
+    def put(self, item: Frame | str) -> None:
+        """Append; returns at once."""
+        with self._lock:
+            self._items.append((self._clock(), item))
+            if not isinstance(item, Frame):
+                return
+            self._frames += 1
+            if self._frames > self._max_frames:
+                self._items.remove(next(entry for entry in self._items if isinstance(entry[1], Frame)))
+                self._frames -= 1
+                self._dropped += 1
+
+    def drain(self) -> tuple[list[tuple[float, Frame | str]], int]:
+        """Everything that waits, oldest first, and how many frames were dropped since the last call."""
+        with self._lock:
+            items, dropped = list(self._items), self._dropped
+            self._items.clear()
+            self._frames = self._dropped = 0
+            return items, dropped

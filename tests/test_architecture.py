@@ -1,0 +1,86 @@
+"""The arrows of the design: who may import whom, and where a vendor's package may be named."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "runtime" / "icseg"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+BASE = {"types", "errors", "geometry"}
+ALLOWED: dict[str, set[str]] = {
+    "types": set(),
+    "errors": set(),
+    "geometry": {"types"},
+    "inference": BASE,
+    "mask_ops": BASE | {"_native"},
+    "tracker": BASE | {"inference", "mask_ops"},
+    "dialogue": BASE | {"inference", "mask_ops"},
+    "frames": BASE,
+    "inbox": BASE,
+    "config": BASE,
+    "intent": BASE,
+    "events": BASE,
+    "assets": BASE,
+    "conversation": BASE | {"dialogue"},
+    "pursuit": BASE | {"events", "frames"},
+    "session": BASE | {"config", "conversation", "dialogue", "events", "frames", "inbox", "intent", "pursuit"},
+    # the simulated user understands words as the runtime does; nothing else of the runtime
+    "sim": BASE | {"dialogue", "mask_ops"},
+}
+VENDORS = {
+    "onnxruntime": {"inference/runner_onnxruntime.py", "cli/doctor.py"},
+    "tensorrt": set(),
+    "mujoco": {"sim/model.py", "sim/table.py"},
+    "icseg._native": {"mask_ops/native.py"},
+}
+FORBIDDEN = {"torch", "transformers", "rclpy", "pickle", "requests", "httpx"}
+
+
+def imports(path: Path) -> list[str]:
+    """Every module a file imports, anywhere in it, with full names."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names.append(node.module)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def part(name: str) -> str:
+    """The part of icseg that a module name belongs to."""
+    return name.split(".")[1]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    relative = path.relative_to(PACKAGE)
+    own = relative.parts[0].removesuffix(".py")
+    for name in imports(path):
+        top = name.split(".")[0]
+        assert top not in FORBIDDEN, f"{relative} imports {name}"
+        for vendor, files in VENDORS.items():
+            if name == vendor or name.startswith(vendor + "."):
+                assert str(relative) in files, f"{relative} imports {name}"
+        if top == "icseg" and "." in name and own in ALLOWED:
+            assert part(name) in ALLOWED[own] | {own, "__version__"}, f"{relative} imports {name}"
+
+
+def test_export_reaches_the_runtime_only_through_its_contracts() -> None:
+    allowed = ("icseg.tracker.graphs", "icseg.inference", "icseg.dialogue.detector", "icseg.errors", "icseg.types")
+    for path in sorted((ROOT / "export").glob("*.py")):
+        for name in imports(path):
+            if name.startswith("icseg."):
+                assert name.startswith(allowed), f"{path.name} imports {name}"
+
+
+def test_no_file_is_called_after_nothing() -> None:
+    for path in FILES:
+        assert path.stem not in {"utils", "common", "helpers", "base", "manager", "misc"}, path
