@@ -1,0 +1,6 @@
+from icseg.types import MaskBool
+
+has_cuda: bool
+
+def compiler() -> str: ...
+def mask_bounds(mask: MaskBool) -> tuple[int, int, int, int, int]: ...
