@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from icseg import _native
+import icseg._native as _native
 from icseg.types import Box, MaskBool
 
 compiler: str = _native.compiler()

@@ -1,0 +1,220 @@
+"""The tracker's own logic over scripted graphs: what is remembered, prompts in mid-stream, refusals that harm nothing."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
+
+from icseg.errors import BackendError, ConfigError
+from icseg.tracker.graphs import LABEL_NOT_A_POINT, LABEL_PADDING, MASK_DECODER, MEMORY_ATTENTION, MEMORY_ENCODER
+from icseg.tracker.inputs import normalise_image, prompt_tokens
+from icseg.tracker.state import TrackerConfig, TrackState
+from icseg.types import Prompt
+
+BOX = Prompt((16.0, 12.0, 32.0, 24.0))
+POINT = Prompt(points_image_px=((20.0, 20.0),), point_labels=(1,))
+
+
+def attended(state: TrackState, place: int = 0) -> int:
+    return int((state.tracks[place].bank.attend().memory_mask == 0).sum())
+
+
+def test_result_is_at_the_frames_size() -> None:
+    state = ScriptedGraphs().tracker().start(make_frame(0), BOX, object_id=7)
+    assert state.latest is not None
+    result = state.latest.objects[7]
+    assert result.mask.shape == (48, 64)
+    assert result.mask.dtype == np.bool_
+    assert not result.is_lost
+    assert result.area_px == result.mask.sum()
+    assert result.box_image_px == pytest.approx((16, 12, 32, 24), abs=2)
+    assert set(state.latest.timings_ms) == {
+        "preprocess",
+        "image_encoder",
+        "memory_attention",
+        "mask_decoder",
+        "memory_encoder",
+        "postprocess",
+    }
+
+
+def test_prompted_frames_use_no_memory_and_are_binarised() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    state = tracker.start(make_frame(0), BOX)
+    assert graphs.runners[MEMORY_ATTENTION].run_count == 0
+    assert graphs.feeds[MASK_DECODER]["lacks_memory"] == 1
+    assert graphs.feeds[MEMORY_ENCODER]["binarize"] == 1
+    tracker.step(state, make_frame(1))
+    assert graphs.runners[MEMORY_ATTENTION].run_count == 1
+    assert graphs.feeds[MASK_DECODER]["lacks_memory"] == 0
+    assert graphs.feeds[MEMORY_ENCODER]["binarize"] == 0
+
+
+def test_a_lost_object_is_a_result_and_is_not_remembered() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    state = tracker.start(make_frame(0), BOX)
+    lost = tracker.step(state, make_frame(1, is_visible=False)).objects[1]
+    assert lost.is_lost
+    assert lost.box_image_px is None
+    assert not lost.mask.any()
+    assert lost.object_score < 0
+    assert attended(state) == 1
+    assert graphs.runners[MEMORY_ENCODER].run_count == 1
+    assert not tracker.step(state, make_frame(2)).objects[1].is_lost
+    assert attended(state) == 2
+
+
+def test_doubtful_masks_are_not_remembered() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker(TrackerConfig(write_min_iou=0.6))
+    state = tracker.start(make_frame(0), BOX)
+    graphs.iou_score = 0.5
+    tracker.step(state, make_frame(1))
+    assert attended(state) == 1
+
+
+def test_plain_sam2_remembers_everything() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker(TrackerConfig.plain_sam2())
+    graphs.iou_score = 0.0
+    state = tracker.start(make_frame(0), BOX)
+    tracker.step(state, make_frame(1, is_visible=False))
+    assert attended(state) == 2
+
+
+def test_prompting_the_latest_frame_again_replaces_its_memory() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state = tracker.start(make_frame(0), BOX)
+    tracker.step(state, make_frame(1))
+    tracker.add_prompt(state, make_frame(1), 1, POINT)
+    assert attended(state) == 2
+    view = state.tracks[0].bank.attend()
+    assert sorted(view.memory_temporal_index[view.memory_mask == 0]) == [6, 6]
+    assert state.frame_count == 2
+
+
+def test_a_prompt_in_a_new_frame_tracks_the_others() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    state = tracker.start(make_frame(0), BOX, object_id=5)
+    result = tracker.add_prompt(state, make_frame(1), 3, POINT)
+    assert list(result.objects) == [3, 5]
+    assert attended(state, 0) == 2
+    assert attended(state, 1) == 1
+    # both answers belong to the same frame, and a further prompt in it keeps the other's answer
+    again = tracker.add_prompt(state, make_frame(1), 3, BOX)
+    assert again.objects[5] is result.objects[5]
+
+
+def test_removed_objects_free_their_place() -> None:
+    tracker = ScriptedGraphs().tracker(TrackerConfig(max_objects=1))
+    state = tracker.start(make_frame(0), BOX, object_id=1)
+    with pytest.raises(ValueError, match="at most 1 objects at once, already tracking \\[1\\]"):
+        tracker.add_prompt(state, make_frame(1), 2, BOX)
+    tracker.remove(state, 1)
+    assert list(tracker.add_prompt(state, make_frame(1), 2, BOX).objects) == [2]
+    with pytest.raises(ValueError, match=r"object 1: expected one of \[2\]"):
+        tracker.remove(state, 1)
+
+
+def test_frames_without_objects_cost_nothing() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    state = tracker.new_state()
+    assert tracker.step(state, make_frame(0)).objects == {}
+    assert all(runner.run_count == 0 for runner in graphs.runners.values())
+
+
+@pytest.mark.parametrize(
+    ("frame", "message"),
+    [
+        (make_frame(2, hw=(40, 64)), r"expected height and width \(48, 64\) as before in this stream, got \(40, 64\)"),
+        (make_frame(0), "expected a stamp after 2000 ns, got 1000 ns"),
+        (make_frame(1), "expected a stamp after 2000 ns, got 2000 ns"),
+    ],
+)
+def test_frames_that_do_not_follow_are_refused_and_harm_nothing(frame, message: str) -> None:
+    tracker = ScriptedGraphs().tracker()
+    state = tracker.start(make_frame(0), BOX)
+    latest = tracker.step(state, make_frame(1))
+    with pytest.raises(ValueError, match=message):
+        tracker.step(state, frame)
+    assert state.latest is latest
+    assert attended(state) == 2
+    tracker.step(state, make_frame(3))
+
+
+@pytest.mark.parametrize("graph", [MEMORY_ATTENTION, MASK_DECODER, MEMORY_ENCODER])
+def test_an_engine_that_fails_harms_no_object(graph: str) -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    state = tracker.start(make_frame(0), BOX)
+    latest = tracker.add_prompt(state, make_frame(1), 2, BOX)
+    before = [attended(state, place) for place in (0, 1)]
+    graphs.fails = graph
+    with pytest.raises(BackendError):
+        tracker.step(state, make_frame(2))
+    assert state.latest is latest
+    assert [attended(state, place) for place in (0, 1)] == before
+    graphs.fails = None
+    tracker.step(state, make_frame(2))
+
+
+def test_memory_is_bounded_in_an_endless_stream() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state = tracker.start(make_frame(0), BOX)
+    for index in range(1, 30):
+        tracker.step(state, make_frame(index))
+    tracemalloc.start()
+    for index in range(30, 60):
+        tracker.step(state, make_frame(index))
+    settled, _ = tracemalloc.get_traced_memory()
+    for index in range(60, 360):
+        tracker.step(state, make_frame(index))
+    later, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert later - settled < 20_000
+    assert attended(state) == 7
+
+
+def test_box_and_points_stand_in_one_prompt() -> None:
+    prompt = Prompt((10.0, 20.0, 30.0, 40.0), ((12.0, 24.0), (64.0, 48.0)), (1, 0))
+    tokens = prompt_tokens(prompt, (48, 64), SIZE, FACTS.prompt_tokens)
+    assert tokens["point_labels"].tolist() == [[2, 3, 1, 0, LABEL_NOT_A_POINT, LABEL_PADDING]]
+    np.testing.assert_allclose(tokens["point_coords"][0, 3], (32, 32))
+    np.testing.assert_allclose(tokens["point_coords"][0, 0], (5, 20 * 32 / 48))
+    nothing = prompt_tokens(None, (48, 64), SIZE, FACTS.prompt_tokens)
+    assert nothing["point_labels"].tolist() == [[LABEL_NOT_A_POINT] * 2 + [LABEL_PADDING] * 4]
+
+
+def test_a_prompt_with_too_many_points_is_refused() -> None:
+    prompt = Prompt(None, ((1.0, 1.0),) * 6, (1,) * 6)
+    with pytest.raises(ValueError, match="expected at most 5 points"):
+        ScriptedGraphs().tracker().start(make_frame(0), prompt)
+
+
+@pytest.mark.parametrize("hw", [(1, 1), (7, 300), (32, 32), (200, 100)])
+def test_images_of_any_size_are_normalised(hw: tuple[int, int]) -> None:
+    image = np.full((*hw, 3), (255, 0, 51), np.uint8)
+    planes = normalise_image(image, SIZE, (0.5, 0.25, 0.2), (0.5, 0.5, 1.0))
+    assert planes.shape == (1, 3, SIZE, SIZE)
+    assert planes.dtype == np.float32
+    np.testing.assert_allclose(planes.mean(axis=(0, 2, 3)), (1.0, -0.5, 0.0), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"max_objects": 0}, "tracker.max_objects: expected 1..64, got 0"),
+        ({"conditioning_slots": 17}, "tracker.conditioning_slots: expected 1..16, got 17"),
+        ({"write_min_iou": 1.5}, "tracker.write_min_iou: expected 0.0..1.0, got 1.5"),
+    ],
+)
+def test_settings_out_of_range_are_refused(values: dict[str, float], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        TrackerConfig(**values)
