@@ -29,6 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "conversation": BASE | {"dialogue"},
     "pursuit": BASE | {"events", "frames"},
     "session": BASE | {"config", "conversation", "dialogue", "events", "frames", "inbox", "intent", "pursuit"},
+    "executor": BASE,
+    "embedded": BASE | {"assets", "config", "dialogue", "session", "tracker"},
     # the simulated user understands words as the runtime does; nothing else of the runtime
     "sim": BASE | {"dialogue", "mask_ops"},
 }

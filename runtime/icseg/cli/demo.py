@@ -22,8 +22,8 @@ from icseg.cli.overlay import contact_sheet
 from icseg.cli.people import Person, TerminalPerson
 from icseg.cli.policies import add_options, make_policy, make_tracker
 from icseg.cli.record import Recording, write_png
-from icseg.cli.recorded_job import InlineExecutor
 from icseg.errors import BackendError
+from icseg.executor import InlineExecutor
 from icseg.session import Session
 from icseg.sim.truth import SimFrame
 from icseg.sim.user import SimulatedUser

@@ -6,8 +6,6 @@ import argparse
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
-from typing import Any
 
 from tqdm import tqdm
 
@@ -18,21 +16,9 @@ from icseg.cli.record import Recording
 from icseg.cli.sources import Source
 from icseg.config import SessionConfig
 from icseg.errors import IcsegError
+from icseg.executor import InlineExecutor
 from icseg.session import Session, State
 from icseg.types import Frame, Prompt, TrackResult
-
-
-class InlineExecutor(Executor):
-    """Runs a job when it is submitted: in a recording nothing has to go on meanwhile."""
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run now; what it raises is kept for ``result``."""
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # an executor hands over whatever the job raised
-            future.set_exception(error)
-        return future
 
 
 class RecordedJob:
