@@ -26,9 +26,11 @@ ALLOWED: dict[str, set[str]] = {
     "intent": BASE,
     "events": BASE,
     "assets": BASE,
+    "state": BASE,
     "conversation": BASE | {"dialogue"},
-    "pursuit": BASE | {"events", "frames"},
-    "session": BASE | {"config", "conversation", "dialogue", "events", "frames", "inbox", "intent", "pursuit"},
+    "stream": BASE | {"config", "frames"},
+    "pursuit": BASE | {"config", "events", "frames", "state"},
+    "session": BASE | {"config", "conversation", "dialogue", "events", "inbox", "intent", "pursuit", "state", "stream"},
     "executor": BASE,
     "embedded": BASE | {"assets", "config", "dialogue", "session", "tracker"},
     # the simulated user understands words as the runtime does; nothing else of the runtime

@@ -13,7 +13,8 @@ from icseg.config import SessionConfig
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError
-from icseg.session import Session, State
+from icseg.session import Session
+from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
 from tests.conftest import FRAME_NS, FakeClock, ManualExecutor, make_frame
 

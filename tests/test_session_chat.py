@@ -9,7 +9,8 @@ import pytest
 
 from icseg import events
 from icseg.dialogue.policy_chat import ChatConfig, ChatPolicy
-from icseg.session import Session, State
+from icseg.session import Session
+from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
 from tests.conftest import make_frame
 from tests.dialogue.loopback_server import LoopbackServer, recorded_bodies, recording, replay, silent

@@ -16,7 +16,8 @@ from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.policy import PolicyOutput
 from icseg.errors import BackendError, ModelOutputError
-from icseg.session import Session, State
+from icseg.session import Session
+from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
 from tests.conftest import FakeClock, ManualExecutor, make_frame
 

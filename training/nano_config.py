@@ -66,12 +66,25 @@ def nano_segmenter_config() -> Sam2VideoConfig:
     )
 
 
+def _attend_to_the_same_place(transformer: nn.Module) -> None:
+    """Let prompts and pixels attend to each other where their positions agree, from the first step.
+
+    With one projection for queries and keys the score of two positional codes is their similarity.
+    """
+    blocks = [transformer.final_attn_token_to_image]
+    for layer in transformer.layers:
+        blocks += [layer.cross_attn_token_to_image, layer.cross_attn_image_to_token]
+    for block in blocks:
+        block.k_proj.weight.copy_(block.q_proj.weight)
+
+
 def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
     """A nano segmenter with random weights that can be trained.
 
-    The library initialises for fine-tuning. From scratch three things stop it from learning, none of them with an
+    The library initialises for fine-tuning. From scratch four things stop it from learning, none of them with an
     error: two copies of the positional matrix that only a checkpoint makes equal; weights of std 0.02, so small at
-    this width that attention stays uniform and prompts are ignored; and a memory fuser scaled by zero.
+    this width that attention stays uniform; cross-attention that has to discover what "the same place" is before a
+    prompt means anything, for which it segments every thing at once; and a memory fuser scaled by zero.
     """
     torch.manual_seed(seed)
     model = Sam2VideoModel(nano_segmenter_config())
@@ -87,6 +100,7 @@ def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
             elif isinstance(module, nn.Embedding):
                 nn.init.normal_(module.weight, std=0.5)
         model.prompt_encoder.no_mask_embed.weight.zero_()
+        _attend_to_the_same_place(model.mask_decoder.transformer)
         for layer in model.memory_encoder.memory_fuser.layers:
             layer.scale.fill_(0.1)
         for embedding in (

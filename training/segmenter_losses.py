@@ -11,15 +11,16 @@ def soft_target(masks: torch.Tensor, side: int) -> torch.Tensor:
     return F.interpolate(masks[:, None], size=(side, side), mode="area")[:, 0]
 
 
-def mask_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def mask_loss(logits: torch.Tensor, target: torch.Tensor, sharpness: float) -> torch.Tensor:
     """Per-mask loss.
 
     Balanced cross-entropy finds the thing when nothing is learnt yet; cross-entropy in units of the thing's own area
-    sharpens the edge, where every pixel counts the same; dice is the overlap itself. Focal loss collapsed to the empty
-    mask in a network that starts from nothing.
+    sharpens the edge, where every pixel counts the same; dice is the overlap itself. From the first step, focal loss
+    and cross-entropy by area both collapsed to the empty mask in a network that starts from nothing.
 
     Args:
         logits, target: (N, H, W), target in 0..1.
+        sharpness: 0 = find the thing, 1 = mind its edge.
 
     Returns:
         (N,) losses.
@@ -31,7 +32,7 @@ def mask_loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     probability = logits.sigmoid()
     overlap = (probability * target).sum((1, 2))
     dice = 1 - (2 * overlap + 1) / (probability.sum((1, 2)) + inside + 1)
-    return 0.5 * balanced + by_area.clamp(max=10) + dice
+    return (1 - 0.7 * sharpness) * balanced + sharpness * by_area.clamp(max=10) + dice
 
 
 def mask_iou(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -43,7 +43,9 @@ SUPERVISED_SIDE = 160
 """Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
 
 
-def judge(decoded: Decoded, masks: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def judge(
+    decoded: Decoded, masks: torch.Tensor, visible: torch.Tensor, sharpness: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss (scalar) and IoU (N,) of N things. masks: (N, S, S); visible: (N,) bool."""
     large = torch.nn.functional.interpolate(
         decoded.logits[:, None], size=(SUPERVISED_SIDE,) * 2, mode="bilinear", align_corners=False
@@ -51,19 +53,22 @@ def judge(decoded: Decoded, masks: torch.Tensor, visible: torch.Tensor) -> tuple
     target = soft_target(masks, SUPERVISED_SIDE)
     iou = mask_iou(large.detach(), target)
     shown = visible.float()
-    per_mask = mask_loss(large, target) + (decoded.iou - iou).square()
+    per_mask = mask_loss(large, target, sharpness) + (decoded.iou - iou).square()
     score = torch.nn.functional.binary_cross_entropy_with_logits(decoded.score, shown)
     return (per_mask * shown).sum() / shown.sum().clamp(min=1) + 0.5 * score, iou
 
 
-def image_step(model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+def image_step(
+    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, sharpness: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
     """One prompt per thing in single frames."""
     clips, things = batch.masks.shape[:2]
     features = encode(model, batch.pixels[:, 0]).select(torch.arange(clips).repeat_interleave(things))
     masks = batch.masks[:, :, 0].flatten(0, 1)
     coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS)), rng)
     conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
-    return judge(decode(model, features, conditioned, coords, labels), masks, masks.sum((1, 2)) >= VISIBLE_PX)
+    decoded = decode(model, features, conditioned, coords, labels)
+    return judge(decoded, masks, masks.sum((1, 2)) >= VISIBLE_PX, sharpness)
 
 
 def track_clip(
@@ -112,6 +117,11 @@ def clips_step(
     return torch.stack([loss for loss, _ in judged]).mean(), later
 
 
+def sharpness_at(progress: float) -> float:
+    """How much the edge counts in the image stage: nothing at first, everything in its second half."""
+    return min(1.0, max(0.0, (progress - 0.3) / 0.2))
+
+
 class Run:
     """A training run that can be stopped at any moment and goes on from its last checkpoint with the same state."""
 
@@ -154,7 +164,7 @@ class Run:
 
     def learn(self, loss: torch.Tensor) -> None:
         """One optimizer step on a cosine schedule with warm-up; non-finite gradients are skipped."""
-        warm = min(1.0, (self.step + 1) / 200)
+        warm = min(1.0, (self.step + 1) / 100)
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.step / self.steps)) / 2)
         self.optimizer.zero_grad(set_to_none=True)
@@ -195,7 +205,7 @@ def train(args: argparse.Namespace) -> None:
         run.model.train()
         if args.stage == "image":
             batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
-            loss, iou = image_step(run.model, batch, run.rng)
+            loss, iou = image_step(run.model, batch, run.rng, sharpness_at(run.step / args.steps))
         else:
             batch = sample_batch(store, run.rng, clips=2, frames=6, things=3)
             loss, iou = clips_step(run.model, batch, run.rng, train_encoder=run.rng.random() < args.encoder_share)

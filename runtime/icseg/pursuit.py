@@ -6,7 +6,9 @@ import math
 from typing import Any, Protocol
 
 from icseg import events
+from icseg.config import SessionConfig
 from icseg.frames import FrameBuffer
+from icseg.state import State
 from icseg.types import Frame, Prompt, TrackResult
 
 OBJECT_ID = 1
@@ -41,16 +43,27 @@ class Pursuit:
         stamp_ns: of the last frame that was taken.
     """
 
-    def __init__(
-        self, tracker: VideoTracker, keyframe: Frame, prompt: Prompt, *, catch_up_frames: int, every_frame: bool
-    ) -> None:
-        self._tracker, self._state = tracker, tracker.new_state()
-        self._every_frame, self._strides_left = every_frame, catch_up_frames
+    def __init__(self, tracker: VideoTracker, keyframe: Frame, prompt: Prompt, config: SessionConfig) -> None:
+        self._tracker, self._state, self._config = tracker, tracker.new_state(), config
+        self._strides_left = config.catch_up_frames
         self._keyframe: tuple[Frame, Prompt] | None = (keyframe, prompt)
         self.stamp_ns = keyframe.stamp_ns
         self.is_live = False
         self.lost_since_ns: int | None = None
         self.dropped = 0
+
+    @property
+    def state(self) -> State:
+        """Lost, tracking the newest frame, or still on the way to it."""
+        if self.lost_since_ns is not None:
+            return State.LOST
+        return State.TRACKING if self.is_live else State.TARGETING
+
+    @property
+    def is_search_over(self) -> bool:
+        """The target has been lost for so long that the search ends."""
+        lost_since_ns = self.lost_since_ns
+        return lost_since_ns is not None and self.stamp_ns - lost_since_ns >= self._config.search_timeout_s * 1e9
 
     def advance(self, buffer: FrameBuffer, dropped_before: int = 0) -> list[events.Event]:
         """One tracker step, if there is a frame that was not seen yet: ``Tracked``, and ``Lost`` or ``Found``."""
@@ -81,7 +94,7 @@ class Pursuit:
         if not waiting:
             return None
         step = 1
-        if not self._every_frame:
+        if not self._config.every_frame:
             step = math.ceil(len(waiting) / self._strides_left) if self._strides_left > 0 else len(waiting)
             self._strides_left -= 1
         frame = waiting[step - 1]

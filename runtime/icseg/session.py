@@ -5,8 +5,8 @@
     for event in session.step():   # from one loop: at most one tracker step, never waits for the policy
         ...
 
-The policy thinks in an executor; the stream goes on meanwhile. The answer is about a keyframe in the past: the tracker
-starts there, catches up through the buffer, and then follows the newest frame.
+The policy thinks in an executor while the stream goes on. Its answer is about a keyframe in the past: the tracker starts
+there, catches up through the buffer, and then follows the newest frame.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from enum import Enum
 
 from icseg import events
 from icseg.config import SessionConfig
@@ -23,23 +22,12 @@ from icseg.dialogue.actions import Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
-from icseg.frames import FrameBuffer
 from icseg.inbox import Inbox
 from icseg.intent import is_command, is_stop
 from icseg.pursuit import Pursuit, VideoTracker
+from icseg.state import State
+from icseg.stream import Stream, StreamRestarted
 from icseg.types import Frame, Prompt
-
-
-class State(Enum):
-    """What a session is doing."""
-
-    IDLE = "idle"
-    THINKING = "thinking"
-    ASKING = "asking"
-    TARGETING = "targeting"
-    TRACKING = "tracking"
-    LOST = "lost"
-    GAVE_UP = "gave up"
 
 
 class Session:
@@ -67,17 +55,16 @@ class Session:
         self.config = config if config is not None else SessionConfig()
         self.state = State.IDLE
         self._agent, self._tracker, self._clock = Agent(policy), tracker, clock
-        self._own_executor = None if executor else ThreadPoolExecutor(1, thread_name_prefix="icseg-policy")
-        self._executor = executor or self._own_executor
-        self._buffer = FrameBuffer(self.config.buffer_frames, self.config.buffer_mb * 10**6)
+        self._owns_executor = executor is None
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="icseg-policy")
         self._inbox = Inbox(self.config.buffer_frames, clock)
+        self._stream = Stream(self.config, clock())
         self._out: list[events.Event] = []
         self._conversation: Conversation | None = None
         self._pursuit: Pursuit | None = None
         self._question: tuple[Ask, float, int] | None = None  # what was asked, until when it waits, repeats left
-        self._spoken_at = self._frame_at = clock()
-        self._refused = self._dropped = 0
-        self._is_stalled = False
+        self._spoken_at = clock()
+        self._dropped = 0
 
     def push_frame(self, frame: Frame) -> None:
         """Hand over a camera frame. When ``step`` is too slow for the stream, the oldest waiting frames are dropped."""
@@ -95,8 +82,8 @@ class Session:
             if isinstance(item, Frame):
                 self._take_frame(item, at)
             else:
-                self._take_text(item, at)
-        self._watch_clocks()
+                self._take_text(item.strip(), at)
+        self._watch_clocks(self._clock())
         self._go_on_talking()
         self._go_on_tracking()
         out, self._out = self._out, []
@@ -105,71 +92,50 @@ class Session:
     def close(self) -> None:
         """Cancel everything and let every frame go."""
         self._reset(State.IDLE)
-        self._buffer.clear()
+        self._stream.buffer.clear()
         self._inbox.drain()
-        if self._own_executor is not None:
-            self._own_executor.shutdown(wait=False, cancel_futures=True)
-
-    # ---- what comes in
+        if self._owns_executor:
+            self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _take_frame(self, frame: Frame, at: float) -> None:
-        self._frame_at, self._is_stalled = at, False
         try:
-            self._buffer.push(frame)
+            self._stream.take(frame, at)
         except ValueError as error:
-            self._refused += 1
-            if self._refused < self.config.restart_after_frames:
-                self._say(events.Rejected, error=str(error))
-                return
-            if self.state not in (State.IDLE, State.GAVE_UP):
-                self._say(events.Failed, error=f"the stream started anew ({error}); please say again what you want")
-            self._reset(State.IDLE)
-            self._buffer.clear()
-            self._buffer.push(frame)
-        self._refused = 0
+            self._out.append(events.Rejected(self._stream.stamp_ns, str(error)))
+        except StreamRestarted as restart:
+            if self.state.is_busy:
+                self._fail(f"the stream started anew ({restart}); please say again what you want")
 
     def _take_text(self, text: str, at: float) -> None:
-        if not text.strip():
-            self._say(events.Rejected, error="empty text: say what to segment, answer the question, or say stop")
+        stamp_ns = self._stream.stamp_ns
+        if not text:
+            error = "empty text: say what to segment, answer the question, or say stop"
+            self._out.append(events.Rejected(stamp_ns, error))
         elif is_stop(text):
             self._reset(State.IDLE)
-            self._say(events.Stopped)
+            self._out.append(events.Stopped(stamp_ns))
         elif self.state is State.ASKING and self._conversation is not None and not is_command(text):
-            self._spoken_at, self._question = at, None
-            self._say(events.Answered, text=text.strip())
+            self._spoken_at, self._question, self.state = at, None, State.THINKING
+            self._out.append(events.Answered(stamp_ns, text))
             self._conversation.reply(text)
-            self.state = State.THINKING
+        elif frames := self._stream.recent():
+            self._reset(State.THINKING)
+            self._spoken_at = at
+            self._conversation = Conversation(self._agent, self._executor, text, frames)
+            self._out.append(events.Thinking(stamp_ns, text))
         else:
-            self._take_command(text.strip(), at)
+            error = "no camera frame yet: check the camera, then say it again"
+            self._out.append(events.Rejected(stamp_ns, error))
 
-    def _take_command(self, command: str, at: float) -> None:
-        newest = self._buffer.newest
-        if newest is None:
-            self._say(events.Rejected, error="no camera frame yet: check the camera, then say it again")
-            return
-        self._reset(State.THINKING)
-        self._spoken_at = at
-        oldest_ns = newest.stamp_ns - int(self.config.look_back_s * 1e9)
-        assert self._executor is not None
-        recent = [frame for frame in self._buffer if frame.stamp_ns >= oldest_ns]
-        self._conversation = Conversation(self._agent, self._executor, command, recent)
-        self._say(events.Thinking, command=command)
-
-    # ---- what goes on by itself
-
-    def _watch_clocks(self) -> None:
-        now, waiting = self._clock(), self._question
-        if waiting is not None and now >= waiting[1]:
-            ask, _, repeats_left = waiting
+    def _watch_clocks(self, now: float) -> None:
+        if self._question is not None and now >= self._question[1]:
+            ask, _, repeats_left = self._question
             if repeats_left > 0:
                 self._ask(ask, repeats_left - 1, is_repeat=True)
             else:
                 self._give_up(f"nobody answered the question: {ask.question}")
-        silent_s = now - self._frame_at
-        if self.state not in (State.IDLE, State.GAVE_UP) and silent_s >= self.config.camera_timeout_s:
-            if not self._is_stalled:
-                self._say(events.CameraStalled, silent_s=silent_s)
-            self._is_stalled = True
+        if self.state.is_busy and (silent_s := self._stream.newly_silent_s(now)) is not None:
+            self._out.append(events.CameraStalled(self._stream.stamp_ns, silent_s))
 
     def _go_on_talking(self) -> None:
         if self._conversation is None or not self._conversation.is_thinking:
@@ -191,56 +157,36 @@ class Session:
         assert self._conversation is not None
         self.state = State.ASKING
         self._question = (ask, self._clock() + self.config.answer_timeout_s, repeats_left)
-        self._out.append(
-            events.Asked(
-                self._conversation.stamp_ns, ask.question, ask.options, is_repeat, timings_ms=self._response_ms()
-            )
-        )
+        stamp_ns, timings_ms = self._conversation.stamp_ns, self._response_ms()
+        self._out.append(events.Asked(stamp_ns, ask.question, ask.options, is_repeat, timings_ms=timings_ms))
 
     def _aim(self, target: Target) -> None:
-        self._out.append(
-            events.Targeted(
-                target.keyframe.stamp_ns, target.box_image_px, target.point_image_px, timings_ms=self._response_ms()
-            )
-        )
+        box, point, keyframe = target.box_image_px, target.point_image_px, target.keyframe
+        self._out.append(events.Targeted(keyframe.stamp_ns, box, point, timings_ms=self._response_ms()))
         self._reset(State.TARGETING)
-        self._pursuit = Pursuit(
-            self._tracker,
-            target.keyframe,
-            Prompt(target.box_image_px, (target.point_image_px,), (1,)),
-            catch_up_frames=self.config.catch_up_frames,
-            every_frame=self.config.every_frame,
-        )
+        self._pursuit = Pursuit(self._tracker, keyframe, Prompt(box, (point,), (1,)), self.config)
 
     def _go_on_tracking(self) -> None:
         if self._pursuit is None:
             return
         try:
-            new = self._pursuit.advance(self._buffer, self._dropped)
+            if new := self._pursuit.advance(self._stream.buffer, self._dropped):
+                self._out += new
+                self.state = self._pursuit.state
         except IcsegError as error:
             self._fail(str(error))
             return
-        if not new:
-            return
-        self._out += new
-        lost_since_ns = self._pursuit.lost_since_ns
-        if lost_since_ns is None:
-            self.state = State.TRACKING if self._pursuit.is_live else State.TARGETING
-        else:
-            self.state = State.LOST
-            if self._pursuit.stamp_ns - lost_since_ns >= self.config.search_timeout_s * 1e9:
-                self._give_up(f"the target was not seen again for {self.config.search_timeout_s:g} s")
-
-    # ---- small things
+        if self._pursuit.is_search_over:
+            self._give_up(f"the target was not seen again for {self.config.search_timeout_s:g} s")
 
     def _give_up(self, reason: str) -> None:
-        timings = self._response_ms() if self._conversation is not None else {}
+        timings_ms = self._response_ms() if self._conversation is not None else {}
         self._reset(State.GAVE_UP)
-        self._out.append(events.GaveUp(self._stamp_ns(), reason, timings_ms=timings))
+        self._out.append(events.GaveUp(self._stream.stamp_ns, reason, timings_ms=timings_ms))
 
     def _fail(self, error: str) -> None:
         self._reset(State.IDLE)
-        self._say(events.Failed, error=error)
+        self._out.append(events.Failed(self._stream.stamp_ns, error))
 
     def _reset(self, state: State) -> None:
         if self._conversation is not None:
@@ -254,9 +200,3 @@ class Session:
         """Stages of the policy since the person spoke, and ``response``: from the words to now."""
         assert self._conversation is not None
         return {**self._conversation.timings_ms, "response": (self._clock() - self._spoken_at) * 1e3}
-
-    def _stamp_ns(self) -> int:
-        return self._buffer.newest.stamp_ns if self._buffer.newest is not None else -1
-
-    def _say(self, kind: type[events.Event], **facts: object) -> None:
-        self._out.append(kind(self._stamp_ns(), **facts))  # type: ignore[arg-type]  # fields of the event class

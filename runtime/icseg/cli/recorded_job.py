@@ -17,7 +17,8 @@ from icseg.cli.sources import Source
 from icseg.config import SessionConfig
 from icseg.errors import IcsegError
 from icseg.executor import InlineExecutor
-from icseg.session import Session, State
+from icseg.session import Session
+from icseg.state import State
 from icseg.types import Frame, Prompt, TrackResult
 
 
