@@ -5,8 +5,8 @@
     for event in session.step():   # from one loop: at most one tracker step, never waits for the policy
         ...
 
-The policy thinks in an executor while the stream goes on. Its answer is about a keyframe in the past: the tracker starts
-there, catches up through the buffer, and then follows the newest frame.
+The policy thinks in an executor while the stream goes on. Its answer is about a keyframe in the past: the tracker
+starts there, catches up through the buffer, and then follows the newest frame.
 """
 
 from __future__ import annotations

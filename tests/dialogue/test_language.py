@@ -174,6 +174,7 @@ def test_tables_agree() -> None:
 
 
 @given(st.sampled_from(KINDS), st.sampled_from(COLOURS), st.integers(0, 29), st.sampled_from(["left", "right"]))
+@settings(deadline=None)
 def test_every_ordinal_is_read_back(kind: str, colour: str, index: int, side: str) -> None:
     said = parse_command(f"the {ordinal_word(index)} {colour} {kind} from the {side}", VOCABULARY).wanted
     expected = Rank("x", index if side == "left" else -1 - index)

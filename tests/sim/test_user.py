@@ -21,7 +21,8 @@ def frame() -> SimFrame:
             Drawn("bowl", "green", 0.5, 0.5, "large"),
             Drawn("bowl", "green", 0.7, 0.95),
             Drawn("can", "black", 0.42, 0.72),
-        ]
+        ],
+        hw=(240, 320),
     )
 
 
@@ -39,14 +40,14 @@ QUESTIONS = [
     (BLUE_MUG, "Which mug, counting from the front: the first, the second, or the third?", "third"),
     (BIG_BOWL, "Which bowl: the bigger one or the smaller one?", "bigger"),
     (BLUE_MUG, "I do not know 'shiny'. Which mug: the red one or the blue one?", "blue"),
-    (BLUE_MUG, "I did not understand 'uh?'. Please use one of these words. Which mug: the red one or the blue one?", "blue"),
+    (BLUE_MUG, "I did not understand 'uh?'. Please use these words. Which mug: the red one or the blue one?", "blue"),
     # The questions' premise is wrong.
     (CAN, "Which mug: the red one or the blue one?", NEITHER),
     # The paper's four forms, and other free text.
     (BLUE_MUG, "Counting from left to right, which position is the target among the mugs?", "second"),
     (WHITE_MUG, "Counting from the right, which mug is the target?", "first"),
     (BLUE_MUG, "In frame 12, is the target to the left of the white mug?", "yes"),
-    (WHITE_MUG, "In frame 12, is the target to the left of the blue mug or to the right of the blue mug?", "right of the blue mug"),
+    (WHITE_MUG, "In frame 12, is it to the left of the can or to the right of the can?", "right of the can"),
     (RED_MUG, "What color is the target?", "red"),
     (RED_MUG, "What is the target's colour in frame 3?", "red"),
     (RED_MUG, "In frame 5, is the target in the corner or in the middle of the image?", "corner"),

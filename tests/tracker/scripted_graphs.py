@@ -78,7 +78,8 @@ class ScriptedGraphs:
 
     def _encode_image(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
         outputs = {
-            name: np.zeros(spec.shape, np.float32) for name, spec in graph_specs(self.facts)[IMAGE_ENCODER].outputs.items()
+            name: np.zeros(spec.shape, np.float32)
+            for name, spec in graph_specs(self.facts)[IMAGE_ENCODER].outputs.items()
         }
         side = self.facts.logits_side
         outputs["high_res_s0"][0, 0] = feeds["image"][0, 0].reshape(side, 4, side, 4).mean(axis=(1, 3))

@@ -1,4 +1,4 @@
-"""The tracker's own logic over scripted graphs: what is remembered, prompts in mid-stream, refusals that harm nothing."""
+"""The tracker's own logic over scripted graphs: what is remembered, prompts in mid-stream, harmless refusals."""
 
 from __future__ import annotations
 

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from icseg.dialogue.detector import Detection
 from icseg.sim.things import COLOUR_RGB, COLOURS, KINDS
 from training.clips import ClipStore, augment
 from training.detector_calibration import best_threshold, calibration_error, fit_logistic, fit_temperature, softmax
 from training.detector_losses import centre_loss, detector_loss, generalised_iou
-from training.detector_model import IMAGE_SIZE, STRIDE, DetectorGraph, load_detector_net, save_detector
-from training.detector_targets import sample_scenes, targets_of, things_in
+from training.detector_model import IMAGE_SIZE, STRIDE, DetectorGraph, DetectorMaps, load_detector_net, save_detector
+from training.detector_targets import TrueThing, sample_scenes, targets_of, things_in
+from training.eval_detector import Tally
 from training.train_detector import start_run, train_step
 
 SCENES, STEPS = 6, 10
@@ -119,8 +121,6 @@ def test_a_point_lies_on_its_thing_and_little_things_are_unclear() -> None:
 
 
 def test_perfect_maps_cost_almost_nothing(store: ClipStore) -> None:
-    from training.detector_model import DetectorMaps
-
     _, targets = sample_scenes(store, np.random.default_rng(0), 2, (KINDS, COLOURS))
     heat = torch.where(targets.centre == 1, 12.0, -12.0)[:, None]
     words = [
@@ -177,3 +177,25 @@ def test_calibration_finds_what_was_done_to_the_probabilities() -> None:
 def test_best_threshold_takes_right_ones_and_leaves_wrong_ones() -> None:
     scores, is_right = np.array([0.9, 0.8, 0.3, 0.2]), np.array([True, True, False, False])
     assert best_threshold(scores, is_right, truths=2) == 0.8
+
+
+def test_tally_judges_each_thing_once_and_leaves_unclear_places_out() -> None:
+    def detection(box: tuple[float, float, float, float], score: float) -> Detection:
+        return Detection(box, score, {"mug": 0.9, "ball": 0.1}, {"red": 0.8, "blue": 0.2})
+
+    thing = TrueThing((10, 10, 50, 50), (30, 30), 1600, kind=0, colour=1)
+    unclear = np.zeros((IMAGE_SIZE, IMAGE_SIZE), bool)
+    unclear[200:240, 200:240] = True
+    tally = Tally()
+    found = [
+        detection((10, 10, 50, 50), 0.9),
+        detection((12, 10, 50, 50), 0.8),
+        detection((200, 200, 240, 240), 0.7),
+        detection((100, 100, 140, 140), 0.6),
+    ]
+    tally.add(found, [thing], unclear)
+    assert tally.is_right == [True, False, False]
+    assert tally.scores == [0.9, 0.8, 0.6]
+    probs, truth = tally.probs("colour")
+    np.testing.assert_allclose(probs, [[0.8, 0.2]])
+    assert truth.tolist() == [1]
