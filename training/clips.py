@@ -7,11 +7,13 @@ import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from icseg.sim.things import KINDS
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
 
 MIN_AREA_PX = 60
@@ -57,7 +59,7 @@ class ClipStore:
             raise FileNotFoundError(f"no clips-*.npz in {root}: run training/render.py first")
         self.images: list[np.ndarray] = []
         self.ids: list[np.ndarray] = []
-        self.truths: list[dict[str, object]] = []
+        self.truths: list[dict[str, Any]] = []
         for shard in shards:
             self.images.append(map_array(shard, "images"))
             self.ids.append(map_array(shard, "ids"))
@@ -80,10 +82,14 @@ class ClipBatch:
     Attributes:
         pixels: (B, T, 3, S, S) float32, normalised.
         masks: (B, K, T, S, S) float32 in {0, 1}: the things to segment.
+        ids: (B, T, S, S) uint8: every thing.
+        kind_of: per clip, thing id -> 1..8 in the order of ``KINDS``.
     """
 
     pixels: torch.Tensor
     masks: torch.Tensor
+    ids: torch.Tensor
+    kind_of: list[dict[int, int]]
 
 
 def augment(
@@ -134,9 +140,10 @@ def sample_batch(
     store: ClipStore, rng: np.random.Generator, *, clips: int, frames: int, things: int, augmented: bool = True
 ) -> ClipBatch:
     """Draw clips at random, and in each of them things that are visible in its first frame."""
-    pixels, masks = [], []
+    pixels, masks, maps, kinds = [], [], [], []
     while len(pixels) < clips:
-        images, ids = store.clip(int(rng.integers(len(store))))
+        number = int(rng.integers(len(store)))
+        images, ids = store.clip(number)
         start = int(rng.integers(0, len(images) - frames + 1))
         pick = slice(start, start + frames)
         if frames > 1 and rng.random() < 0.5:
@@ -158,7 +165,9 @@ def sample_batch(
         chosen = rng.choice(usable, size=things, replace=len(usable) < things, p=weights)
         pixels.append(normalise(shown))
         masks.append(torch.stack([(marks == int(n)).float() for n in chosen]))
-    return ClipBatch(torch.stack(pixels), torch.stack(masks))
+        maps.append(marks)
+        kinds.append({thing["id"]: KINDS.index(thing["kind"]) + 1 for thing in store.truths[number]["things"]})
+    return ClipBatch(torch.stack(pixels), torch.stack(masks), torch.stack(maps), kinds)
 
 
 def prompts_from_masks(masks: torch.Tensor, kind: str, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -176,7 +185,7 @@ def prompts_from_masks(masks: torch.Tensor, kind: str, rng: np.random.Generator)
         points, marks = [], []
         if kind in ("box", "both"):
             box = np.array([cols.min(), rows.min(), cols.max() + 1, rows.max() + 1], float)
-            slack = np.array([box[2] - box[0], box[3] - box[1]] * 2) * 0.08 + 0.5
+            slack = np.array([box[2] - box[0], box[3] - box[1]] * 2) * 0.05 + 0.5
             x0, y0, x1, y1 = np.clip(box + rng.normal(0, 1, 4).clip(-2, 2) * slack, 0, mask.shape[0])
             points += [(min(x0, x1 - 2), min(y0, y1 - 2)), (x1, y1)]
             marks += [2, 3]

@@ -78,6 +78,16 @@ def _attend_to_the_same_place(transformer: nn.Module) -> None:
         block.k_proj.weight.copy_(block.q_proj.weight)
 
 
+def _remember_the_same_place(attention: nn.Module) -> None:
+    """Let a pixel look first at what was remembered of its own place.
+
+    A constant in queries and keys, turned by the rotary encoding, scores highest where both positions agree.
+    """
+    for layer in attention.layers:
+        layer.cross_attn_image.q_proj.bias.fill_(1.5)
+        layer.cross_attn_image.k_proj.bias.fill_(1.5)
+
+
 def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
     """A nano segmenter with random weights that can be trained.
 
@@ -101,6 +111,7 @@ def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
                 nn.init.normal_(module.weight, std=0.5)
         model.prompt_encoder.no_mask_embed.weight.zero_()
         _attend_to_the_same_place(model.mask_decoder.transformer)
+        _remember_the_same_place(model.memory_attention)
         for layer in model.memory_encoder.memory_fuser.layers:
             layer.scale.fill_(0.1)
         for embedding in (

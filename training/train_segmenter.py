@@ -23,8 +23,9 @@ from tqdm import tqdm
 from transformers import Sam2VideoModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from training.clips import VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
-from training.nano_config import build_nano_segmenter
+from training.clips import MIN_AREA_PX, VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
+from training.dense_head import DenseHead, dense_targets
+from training.nano_config import HIDDEN, build_nano_segmenter
 from training.segmenter_forward import (
     Decoded,
     Features,
@@ -39,6 +40,7 @@ from training.segmenter_losses import mask_iou, mask_loss, soft_target
 
 PROMPT_KINDS = ("box", "point", "both")
 EMA_DECAY = 0.998
+DENSE_WEIGHT = 0.5
 SUPERVISED_SIDE = 160
 """Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
 
@@ -101,20 +103,44 @@ def track_clip(
 
 
 def clips_step(
-    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, *, train_encoder: bool
+    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, head: DenseHead | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Follow things through clips; the loss is the mean over frames, the IoU that of all visible later frames."""
+    """Follow things through clips; the loss is the mean over frames, the IoU that of all visible later frames.
+
+    With a head, every thing of every frame teaches the encoder too, and a thing that came into view is prompted in the
+    last frame.
+    """
     clips, things, frames = batch.masks.shape[:3]
-    with torch.set_grad_enabled(train_encoder and torch.is_grad_enabled()):
-        encoded = encode(model, batch.pixels.flatten(0, 1))
+    encoded = encode(model, batch.pixels.flatten(0, 1))
     rows = torch.arange(clips * frames).view(clips, 1, frames).expand(-1, things, -1).flatten()
     masks = batch.masks.flatten(0, 1)
-    kind = str(rng.choice(PROMPT_KINDS, p=(0.4, 0.2, 0.4)))
+    kind = str(rng.choice(PROMPT_KINDS, p=(0.35, 0.15, 0.5)))
     decoded = track_clip(model, encoded.select(rows), masks, kind, rng)
     visible = masks.sum((2, 3)) >= VISIBLE_PX
     judged = [judge(frame, masks[:, t], visible[:, t]) for t, frame in enumerate(decoded)]
     later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
-    return torch.stack([loss for loss, _ in judged]).mean(), later
+    loss = torch.stack([loss for loss, _ in judged]).mean()
+    if head is not None:
+        targets = [dense_targets(ids.numpy(), kinds) for ids, kinds in zip(batch.ids, batch.kind_of, strict=True)]
+        classes, edges = (torch.from_numpy(np.concatenate(part)) for part in zip(*targets, strict=True))
+        loss = loss + DENSE_WEIGHT * head.loss(encoded, classes, edges) + prompt_last_frame(model, encoded, batch, rng)
+    return loss, later
+
+
+def prompt_last_frame(
+    model: Sam2VideoModel, encoded: Features, batch: ClipBatch, rng: np.random.Generator
+) -> torch.Tensor:
+    """Loss of prompted masks in each clip's last frame: half of what the frame would weigh in the image stage."""
+    clips, _, frames = batch.masks.shape[:3]
+    masks = batch.masks[:, :, -1].flatten(0, 1)
+    rows = (torch.arange(clips) * frames + frames - 1).repeat_interleave(batch.masks.shape[1])
+    seen = masks.sum((1, 2)) >= MIN_AREA_PX
+    if not seen.any():
+        return torch.zeros(())
+    masks, features = masks[seen], encoded.select(rows[seen])
+    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS)), rng)
+    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
+    return 0.5 * judge(decode(model, features, conditioned, coords, labels), masks, torch.ones(len(masks)) > 0)[0]
 
 
 def sharpness_at(progress: float) -> float:
@@ -131,10 +157,15 @@ class Run:
         self.model = build_nano_segmenter(seed)
         self.rng = np.random.default_rng([seed, stage == "clips"])
         folder.mkdir(parents=True, exist_ok=True)
+        self.head = DenseHead(HIDDEN)
         if stage == "clips" and not self.path.exists():
-            self.model.load_state_dict(torch.load(folder / "image.pt", weights_only=True)["ema"])
+            trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
+            # memory is not trained on single frames: it begins as it is initialised
+            trained = {name: value for name, value in trained.items() if not name.startswith("memory_")}
+            self.model.load_state_dict(trained, strict=False)
         self.ema = copy.deepcopy(self.model).eval()
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=lr, weight_decay=0.01)
+        self.trained = [*self.model.parameters(), *self.head.parameters()]
+        self.optimizer = torch.optim.AdamW(self.trained, lr=lr, weight_decay=0.01)
         if self.path.exists():
             self.load()
 
@@ -143,6 +174,7 @@ class Run:
         state = torch.load(self.path, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.ema.load_state_dict(state["ema"])
+        self.head.load_state_dict(state["head"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]
         self.rng.bit_generator.state = json.loads(state["numpy_rng"])
@@ -153,6 +185,7 @@ class Run:
         state = {
             "model": self.model.state_dict(),
             "ema": self.ema.state_dict(),
+            "head": self.head.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
             "numpy_rng": json.dumps(self.rng.bit_generator.state),
@@ -169,7 +202,7 @@ class Run:
             group["lr"] = self.lr * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.step / self.steps)) / 2)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         if torch.isfinite(norm):
             self.optimizer.step()
         decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
@@ -190,7 +223,7 @@ def evaluate(model: Sam2VideoModel, store: ClipStore, stage: str, batches: int) 
             ious.append(image_step(model, batch, rng)[1])
         else:
             batch = sample_batch(store, rng, clips=1, frames=6, things=3, augmented=False)
-            ious.append(clips_step(model, batch, rng, train_encoder=False)[1])
+            ious.append(clips_step(model, batch, rng)[1])
     return float(torch.cat(ious).mean())
 
 
@@ -208,7 +241,7 @@ def train(args: argparse.Namespace) -> None:
             loss, iou = image_step(run.model, batch, run.rng, sharpness_at(run.step / args.steps))
         else:
             batch = sample_batch(store, run.rng, clips=2, frames=6, things=3)
-            loss, iou = clips_step(run.model, batch, run.rng, train_encoder=run.rng.random() < args.encoder_share)
+            loss, iou = clips_step(run.model, batch, run.rng, run.head)
         run.learn(loss)
         recent.append((float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")))
         bar.update()
@@ -246,15 +279,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=Path("training/runs/segmenter"), help="checkpoints and log")
     parser.add_argument("--out", type=Path, default=Path("models/nano/segmenter"), help="where save writes")
     parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
-    parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 3e-4)")
-    parser.add_argument("--encoder-share", type=float, default=0.3, help="share of clip steps that train the encoder")
+    parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 6e-4)")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--val-batches", type=int, default=12)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(argv)
     args.steps = args.steps or {"image": 2200, "clips": 1400}.get(args.stage)
-    args.lr = args.lr or {"image": 8e-4, "clips": 3e-4}.get(args.stage)
+    args.lr = args.lr or {"image": 8e-4, "clips": 6e-4}.get(args.stage)
     return args
 
 

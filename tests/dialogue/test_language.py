@@ -182,7 +182,7 @@ def test_every_ordinal_is_read_back(kind: str, colour: str, index: int, side: st
 
 
 @given(st.text(max_size=2 * MAX_TEXT))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_is_read_without_an_error(text: str) -> None:
     parse_command(text, VOCABULARY)
     parse_answer(text, VOCABULARY)
@@ -192,12 +192,11 @@ WORDS = sorted(FILLERS | set(SIZE_WORDS) | set(KINDS) | set(COLOURS) | {"left", 
 
 
 @given(st.lists(st.sampled_from(WORDS) | st.text(string.ascii_lowercase, min_size=1, max_size=6), max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_kinds_and_colours_are_never_invented(words: list[str]) -> None:
-    text = " ".join(words)
-    said = parse_command(text, VOCABULARY)
+    said = parse_command(" ".join(words), VOCABULARY)
     for part in (said.wanted, *said.unwanted):
-        assert all(colour in text for colour in part.colours)
+        assert part.colours <= {VOCABULARY.colour_of(word) for word in words}
         known = {kind for word in words for kind in VOCABULARY.kinds_of(word)}
         assert part.kinds <= known
 

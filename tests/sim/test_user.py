@@ -113,6 +113,6 @@ def test_command_fits_in_truth(frame: SimFrame, command: str, ids: set[int]) -> 
 
 
 @given(question=st.text(max_size=120), target_id=st.integers(1, 6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_question_gets_an_answer(frame: SimFrame, question: str, target_id: int) -> None:
     assert SimulatedUser(target_id).answer(question, frame)

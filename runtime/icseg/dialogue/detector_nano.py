@@ -1,0 +1,205 @@
+"""The small detector trained in this repository: one graph, and the decoding of its maps in numpy.
+
+It knows the things of the simulated table and nothing else. Which engine runs the graph is the runner's matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from icseg.dialogue import detector_graph as graph
+from icseg.dialogue.detector import Detection
+from icseg.dialogue.detector_graph import DetectorFacts, detector_specs
+from icseg.errors import ModelOutputError, PlanMismatchError
+from icseg.geometry import box_area, box_iou, clip_box
+from icseg.inference.manifest import MANIFEST_NAME, check_specs, load_manifest
+from icseg.inference.runner import Runner
+from icseg.inference.runner_onnxruntime import CPU_PROVIDER, OnnxRuntimeRunner
+from icseg.types import Array, Box, ImageU8, Logits
+
+MAX_PEAKS = 30
+"""Before duplicates go; a simulated table holds at most about a dozen things."""
+MAX_IOU = 0.6
+MAX_INSIDE = 0.85
+"""Of the smaller box's area. Only between boxes of one kind and colour: a ball before a plate stays a ball."""
+
+
+class NanoDetector:
+    """A ``Detector`` on one runner; keeps no state between images.
+
+    Args:
+        runner: of the graph that ``detector_graph`` describes.
+        facts: vocabulary, threshold and calibration.
+        image_mean, image_std: per RGB channel, of the image scaled to 0..1.
+
+    Raises:
+        ValueError: the runner's tensors are not those of the graph.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        facts: DetectorFacts,
+        *,
+        image_mean: Sequence[float],
+        image_std: Sequence[float],
+    ) -> None:
+        if graph.IMAGE not in runner.inputs:
+            raise ValueError(f"detector: expected an input {graph.IMAGE}, got {sorted(runner.inputs)}")
+        self._size = runner.inputs[graph.IMAGE].shape[-1]
+        inputs, outputs = detector_specs(facts, self._size)
+        if dict(runner.inputs) != inputs or dict(runner.outputs) != outputs:
+            got = f"{dict(runner.inputs)} and {dict(runner.outputs)}"
+            raise ValueError(f"detector: expected tensors {inputs} and {outputs}, got {got}")
+        self._runner, self._facts = runner, facts
+        self._mean = np.asarray(image_mean, np.float32)[:, None, None]
+        self._std = np.asarray(image_std, np.float32)[:, None, None]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Every kind it can name."""
+        return self._facts.kinds
+
+    @property
+    def colours(self) -> tuple[str, ...]:
+        """Every colour it can name."""
+        return self._facts.colours
+
+    @property
+    def backend(self) -> str:
+        """Which engine really runs."""
+        return self._runner.backend
+
+    def detect(self, image: ImageU8) -> list[Detection]:
+        """(H, W, 3) uint8 RGB -> detections above the threshold, best score first.
+
+        Raises:
+            ValueError: the image is not (H, W, 3) uint8 or has a zero side.
+            ModelOutputError: the graph gave a value that is not finite.
+            BackendError: the engine failed.
+        """
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+            raise ValueError(f"detector image: expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
+        outputs = self._runner.run({graph.IMAGE: self._prepare(image)})
+        return decode(outputs, self._facts, image_hw=(image.shape[0], image.shape[1]))
+
+    def _prepare(self, image: ImageU8) -> Logits:
+        """Squash to a square, as the training pictures are, and normalise: (1, 3, S, S) float32."""
+        is_smaller = image.shape[0] <= self._size and image.shape[1] <= self._size
+        method = cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA
+        resized = cv2.resize(image, (self._size, self._size), interpolation=method)
+        planes = resized.transpose(2, 0, 1).astype(np.float32, order="C")
+        planes /= 255
+        planes -= self._mean
+        planes /= self._std
+        return np.asarray(planes[None], np.float32)
+
+
+def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tuple[int, int]) -> list[Detection]:
+    """Peaks of the centre map with their boxes and probabilities, duplicates removed.
+
+    Args:
+        outputs: the graph's, as ``detector_specs`` describes them.
+        image_hw: height and width of the image that was squashed to the model's square.
+
+    Returns:
+        Detections in pixels of that image, best score first; at most ``MAX_PEAKS``.
+
+    Raises:
+        ModelOutputError: a value at a peak is not finite.
+    """
+    centre = outputs[graph.CENTRE_LOGITS][0, 0]
+    if not np.isfinite(centre).all():
+        raise ModelOutputError("detector: centre logits are not finite")
+    scores = _sigmoid(facts.score_scale * centre.astype(np.float64) + facts.score_offset)
+    rows, cols = np.nonzero((centre == outputs[graph.CENTRE_MAX][0, 0]) & (scores >= facts.score_threshold))
+    best = np.argsort(-scores[rows, cols], kind="stable")[:MAX_PEAKS]
+    rows, cols = rows[best], cols[best]
+    boxes = _boxes(outputs[graph.BOX_DISTANCES][0], rows, cols, image_hw)
+    kinds = _softmax(outputs[graph.KIND_LOGITS][0][:, rows, cols].T / facts.kind_temperature)
+    colours = _softmax(outputs[graph.COLOUR_LOGITS][0][:, rows, cols].T / facts.colour_temperature)
+    if not (np.isfinite(boxes).all() and np.isfinite(kinds).all() and np.isfinite(colours).all()):
+        raise ModelOutputError("detector: a box or a probability is not finite")
+    found = [
+        Detection(
+            box_image_px=clip_box((float(box[0]), float(box[1]), float(box[2]), float(box[3])), image_hw),
+            score=float(score),
+            kind_probs=dict(zip(facts.kinds, kind.tolist(), strict=True)),
+            colour_probs=dict(zip(facts.colours, colour.tolist(), strict=True)),
+        )
+        for box, score, kind, colour in zip(boxes, scores[rows, cols], kinds, colours, strict=True)
+    ]
+    return _without_duplicates([one for one in found if box_area(one.box_image_px) > 0])
+
+
+def _boxes(distances: Array, rows: Array, cols: Array, image_hw: tuple[int, int]) -> Array:
+    """(N, 4) x0, y0, x1, y1 in image pixels, not clipped."""
+    side = distances.shape[-1] * graph.STRIDE
+    left, top, right, bottom = distances[:, rows, cols].astype(np.float64)
+    xs, ys = (cols + 0.5) * graph.STRIDE, (rows + 0.5) * graph.STRIDE
+    scale = np.array([image_hw[1], image_hw[0], image_hw[1], image_hw[0]]) / side
+    return np.asarray(np.stack([xs - left, ys - top, xs + right, ys + bottom], axis=1) * scale)
+
+
+def _without_duplicates(found: Sequence[Detection]) -> list[Detection]:
+    """Keep the better of two detections of one thing. ``found`` is sorted, best score first."""
+    kept: list[Detection] = []
+    for one in found:
+        if not any(_is_same_thing(one, better) for better in kept):
+            kept.append(one)
+    return kept
+
+
+def _is_same_thing(one: Detection, other: Detection) -> bool:
+    a, b = one.box_image_px, other.box_image_px
+    if box_iou(a, b) > MAX_IOU:
+        return True
+    return (one.kind, one.colour) == (other.kind, other.colour) and _share_inside(a, b) > MAX_INSIDE
+
+
+def _share_inside(a: Box, b: Box) -> float:
+    """Overlap over the smaller box's area, 0..1."""
+    overlap = box_area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    smaller = min(box_area(a), box_area(b))
+    return overlap / smaller if smaller > 0 else 0.0
+
+
+def _sigmoid(x: Array) -> Array:
+    # tanh does not overflow
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))
+
+
+def _softmax(logits: Array) -> Array:
+    """(N, K) -> rows that sum to 1."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def load_detector(folder: Path, *, providers: Sequence[str] = (CPU_PROVIDER,), threads: int = 0) -> NanoDetector:
+    """The detector on ONNX Runtime.
+
+    Args:
+        folder: holds manifest.json and detector.onnx.
+        providers: ONNX Runtime's execution providers, most wanted first.
+        threads: within one operator on the CPU; 0 lets ONNX Runtime decide.
+
+    Raises:
+        PlanMismatchError: the folder is not what its manifest says, or not what this version of icseg uses.
+        BackendError: a provider is not available or cannot load the graph.
+    """
+    manifest = load_manifest(folder, kind=graph.MANIFEST_KIND)
+    if set(manifest.files) != {graph.GRAPH_NAME}:
+        raise PlanMismatchError(
+            f"{folder / MANIFEST_NAME}: expected one graph {graph.GRAPH_NAME}, got {sorted(manifest.files)}; "
+            f"{manifest.rebuild_hint()}"
+        )
+    facts = DetectorFacts.from_mapping(manifest.facts)
+    inputs, outputs = detector_specs(facts, manifest.image_size)
+    path = folder / manifest.files[graph.GRAPH_NAME].file
+    runner = OnnxRuntimeRunner(path, providers=providers, threads=threads)
+    check_specs(runner, inputs, outputs, path=path, manifest=manifest)
+    return NanoDetector(runner, facts, image_mean=manifest.image_mean, image_std=manifest.image_std)
