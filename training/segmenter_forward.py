@@ -25,7 +25,8 @@ class Features:
 
     def select(self, frames: torch.Tensor) -> Features:
         """The rows of some frames (a row may be taken several times: one per thing)."""
-        return Features(self.vision[frames], self.high0[frames], self.high1[frames])
+        # index_select: its gradient is several times cheaper on the CPU than that of indexing
+        return Features(*(part.index_select(0, frames) for part in (self.vision, self.high0, self.high1)))
 
 
 @dataclass(slots=True)

@@ -1,0 +1,173 @@
+"""manifest.json: what a folder of exported graphs says about itself, and the check that it is true.
+
+It knows files, hashes and tensor specs. What the graphs mean stands in ``facts``, which each kind of model reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from icseg.errors import PlanMismatchError
+from icseg.inference.runner import Runner, TensorSpec
+
+MANIFEST_NAME = "manifest.json"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One graph's file beside the manifest: its name, and the SHA-256 of its bytes in hexadecimal."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one folder of graphs is.
+
+    Attributes:
+        kind: which part of icseg can load it, e.g. ``segmenter`` or ``detector``.
+        name: the model's name, for people.
+        built_by: the program that writes such a folder; errors tell the user to run it again.
+        files: graph name -> file.
+        image_size: side of the square input image in pixels.
+        image_mean, image_std: per RGB channel, of the image scaled to 0..1.
+        precision: of the weights, e.g. ``float32``.
+        tools: tool -> version, of the export.
+        facts: what only this kind of model needs; its loader checks it.
+        format: version of this file's layout.
+    """
+
+    kind: str
+    name: str
+    built_by: str
+    files: dict[str, ModelFile]
+    image_size: int
+    image_mean: tuple[float, float, float]
+    image_std: tuple[float, float, float]
+    precision: str
+    tools: dict[str, str]
+    facts: dict[str, Any]
+    format: int = FORMAT
+
+    def rebuild_hint(self) -> str:
+        """What an error tells the user to do."""
+        return f"rebuild the folder with {self.built_by}"
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write manifest.json into the folder."""
+    text = json.dumps(asdict(manifest), indent=2, sort_keys=True)
+    (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def load_manifest(folder: Path, *, kind: str) -> Manifest:
+    """Read manifest.json and check every file it names.
+
+    Args:
+        folder: where manifest.json and the graphs lie.
+        kind: the kind of model that the caller can load.
+
+    Raises:
+        PlanMismatchError: the manifest is missing, not what this version of icseg reads, or of another kind; or a file
+            is missing or has other bytes. The text names the file, what was expected, what was found and what to do.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise PlanMismatchError(f"{path}: not found; expected a folder that an exporter of icseg wrote")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PlanMismatchError(f"{path}: not JSON: {error}; rebuild the folder") from error
+    manifest = _parse(values, path)
+    if manifest.kind != kind:
+        raise PlanMismatchError(f"{path}: expected a {kind}, got a {manifest.kind}; give the folder of a {kind}")
+    for entry in manifest.files.values():
+        _check_file(folder / entry.file, entry.sha256, manifest)
+    return manifest
+
+
+def _check_file(path: Path, expected: str, manifest: Manifest) -> None:
+    if not path.is_file():
+        raise PlanMismatchError(f"{path}: not found, but {MANIFEST_NAME} names it; {manifest.rebuild_hint()}")
+    got = sha256_of(path)
+    if got != expected:
+        raise PlanMismatchError(
+            f"{path}: not the file that {MANIFEST_NAME} describes: expected SHA-256 {expected}, got {got}; "
+            f"{manifest.rebuild_hint()}"
+        )
+
+
+def _parse(values: Any, path: Path) -> Manifest:
+    """Check keys and types by hand: a manifest is written by a program, so the first fault is enough."""
+    names = {field.name for field in fields(Manifest)}
+    if not isinstance(values, dict) or set(values) != names:
+        got = set(values) if isinstance(values, dict) else set()
+        raise PlanMismatchError(
+            f"{path}: missing keys {sorted(names - got)}, unknown keys {sorted(got - names)}; rebuild the folder"
+        )
+    kinds = {"format": int, "image_size": int, "files": dict, "tools": dict, "facts": dict}
+    kinds |= {"image_mean": list, "image_std": list}
+    for name in names:
+        kind = kinds.get(name, str)
+        if not isinstance(values[name], kind) or isinstance(values[name], bool):
+            raise PlanMismatchError(f"{path}: {name}: expected {kind.__name__}, got {values[name]!r}")
+    if values["format"] != FORMAT:
+        raise PlanMismatchError(f"{path}: expected format {FORMAT}, got {values['format']}; rebuild the folder")
+    for name in ("image_mean", "image_std"):
+        if len(values[name]) != 3 or not all(isinstance(value, (int, float)) for value in values[name]):
+            raise PlanMismatchError(f"{path}: {name}: expected three numbers, got {values[name]}")
+    if values["image_size"] < 1 or min(values["image_std"]) <= 0:
+        raise PlanMismatchError(
+            f"{path}: expected image_size and image_std above 0, got {values['image_size']} and {values['image_std']}"
+        )
+    files = {name: _parse_file(name, entry, path) for name, entry in values["files"].items()}
+    triples = {name: tuple(float(value) for value in values[name]) for name in ("image_mean", "image_std")}
+    return Manifest(**{**values, **triples, "files": files})
+
+
+def _parse_file(name: str, entry: Any, path: Path) -> ModelFile:
+    is_right = isinstance(entry, dict) and set(entry) == {"file", "sha256"}
+    if not is_right or not all(isinstance(value, str) for value in entry.values()):
+        raise PlanMismatchError(f"{path}: files.{name}: expected file and sha256, got {entry!r}")
+    if Path(entry["file"]).name != entry["file"]:
+        raise PlanMismatchError(f"{path}: files.{name}: expected a plain file name, got {entry['file']!r}")
+    return ModelFile(**entry)
+
+
+def check_specs(
+    runner: Runner,
+    inputs: Mapping[str, TensorSpec],
+    outputs: Mapping[str, TensorSpec],
+    *,
+    path: Path,
+    manifest: Manifest,
+) -> None:
+    """Compare a loaded graph's tensors with what the running code will feed and read.
+
+    Raises:
+        PlanMismatchError: a tensor is missing, unknown, or of another shape or dtype.
+    """
+    for role, expected, got in (("inputs", inputs, runner.inputs), ("outputs", outputs, runner.outputs)):
+        if dict(expected) == dict(got):
+            continue
+        differing = sorted(name for name in expected.keys() | got.keys() if expected.get(name) != got.get(name))
+        details = "; ".join(f"{name}: expected {expected.get(name)}, got {got.get(name)}" for name in differing)
+        raise PlanMismatchError(
+            f"{path}: {role} differ from what this version of icseg uses: {details}; {manifest.rebuild_hint()}"
+        )

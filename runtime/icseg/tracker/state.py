@@ -1,0 +1,148 @@
+"""The tracker's settings and the state of one video stream: explicit, typed, of a capacity fixed at creation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from icseg.errors import ConfigError
+from icseg.tracker.memory_bank import BankShape, MemoryBank
+from icseg.types import Frame, TrackResult
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """How the tracker remembers.
+
+    Attributes:
+        max_objects: objects tracked at once, 1..64.
+        conditioning_slots: prompted frames kept per object, the first and the latest ones, 1..16.
+        writes_lost_frames: remember frames in which the object is not visible, as SAM 2 does. Off, because a long
+            occlusion would push everything that shows the object out of the memory.
+        write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
+
+    Raises:
+        ConfigError: a value is outside its range.
+    """
+
+    max_objects: int = 8
+    conditioning_slots: int = 2
+    writes_lost_frames: bool = False
+    write_min_iou: float = 0.5
+
+    def __post_init__(self) -> None:
+        ranges = {"max_objects": (1, 64), "conditioning_slots": (1, 16), "write_min_iou": (0.0, 1.0)}
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ConfigError(f"tracker.{name}: expected {low}..{high}, got {value}")
+
+    @classmethod
+    def plain_sam2(cls, *, max_objects: int = 8, conditioning_slots: int = 2) -> TrackerConfig:
+        """Remember every frame, as SAM 2's own predictor does; for comparison with it."""
+        return cls(max_objects, conditioning_slots, writes_lost_frames=True, write_min_iou=0.0)
+
+
+@dataclass(slots=True, eq=False)
+class ObjectTrack:
+    """One place for an object: whose it is, and what is remembered of it.
+
+    Attributes:
+        bank: allocated with the state and reused from object to object.
+        object_id: the caller's number; None while the place is free.
+        written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
+    """
+
+    bank: MemoryBank
+    object_id: int | None = None
+    written_frame: int = -1
+
+    def release(self) -> None:
+        """Free the place."""
+        self.bank.clear()
+        self.object_id, self.written_frame = None, -1
+
+
+@dataclass(frozen=True, slots=True)
+class TrackCapacity:
+    """What bounds a state's memory.
+
+    Attributes:
+        max_objects: objects at once.
+        bank: capacity of each object's bank.
+    """
+
+    max_objects: int
+    bank: BankShape
+
+
+@dataclass(slots=True, eq=False)
+class TrackState:
+    """Everything the tracker knows about one stream. Belongs to one tracker and one thread at a time.
+
+    Attributes:
+        capacity: fixed at creation; all arrays are allocated then.
+        tracks: ``max_objects`` places.
+        image_hw: size of the stream's frames, None before the first.
+        frame_count: frames seen.
+        latest: the result of the newest frame, None before the first.
+    """
+
+    capacity: TrackCapacity
+    tracks: tuple[ObjectTrack, ...] = field(init=False)
+    image_hw: tuple[int, int] | None = None
+    frame_count: int = 0
+    latest: TrackResult | None = None
+
+    def __post_init__(self) -> None:
+        self.tracks = tuple(ObjectTrack(MemoryBank(self.capacity.bank)) for _ in range(self.capacity.max_objects))
+
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        """Of the objects tracked now, in the order of their places."""
+        return tuple(track.object_id for track in self.tracks if track.object_id is not None)
+
+    def active(self) -> Iterator[tuple[int, ObjectTrack]]:
+        """Object id and place of each object tracked now."""
+        for track in self.tracks:
+            if track.object_id is not None:
+                yield track.object_id, track
+
+    def is_latest(self, frame: Frame) -> bool:
+        """The frame is the one that the latest result belongs to."""
+        return self.latest is not None and self.latest.stamp_ns == frame.stamp_ns
+
+    def place_for(self, object_id: int) -> ObjectTrack:
+        """The object's place, or a free one.
+
+        Raises:
+            ValueError: all places are taken.
+        """
+        for known, track in self.active():
+            if known == object_id:
+                return track
+        for track in self.tracks:
+            if track.object_id is None:
+                return track
+        raise ValueError(
+            f"object {object_id}: expected at most {self.capacity.max_objects} objects at once, already tracking "
+            f"{list(self.object_ids)}; remove one or create the tracker with a larger max_objects"
+        )
+
+    def check_frame(self, frame: Frame, *, may_be_latest: bool) -> None:
+        """The frame can follow what was seen.
+
+        Raises:
+            ValueError: it has another size, or is not newer (with ``may_be_latest``: is older) than the latest frame.
+        """
+        if self.image_hw is not None and frame.hw != self.image_hw:
+            raise ValueError(
+                f"frame {frame.index}: expected height and width {self.image_hw} as before in this stream, "
+                f"got {frame.hw}; create a new state for another size"
+            )
+        if self.latest is None or frame.stamp_ns > self.latest.stamp_ns:
+            return
+        if not (may_be_latest and self.is_latest(frame)):
+            raise ValueError(
+                f"frame {frame.index}: expected a stamp after {self.latest.stamp_ns} ns, got {frame.stamp_ns} ns"
+            )

@@ -1,0 +1,289 @@
+"""SAM 2's video algorithm over four graphs, one frame at a time. Holds the model; the stream's state is passed in.
+
+A prompt makes its frame a conditioning frame: the mask comes from the prompt alone, without memory, and is remembered
+as the truth. Every other frame is conditioned on the memory of each object and decoded without a prompt.
+
+Source: ``Sam2VideoModel.forward`` of transformers in streaming mode. Ours differs: the memory is bounded; a memory is
+binarised only for the object that was prompted, not for all of them; an object can be removed; a frame without objects
+is no error; and frames in which the object is not seen well are not remembered, unless the configuration says so.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from icseg.inference.manifest import Manifest
+from icseg.inference.runner import Runner
+from icseg.mask_ops.reference import mask_box_area
+from icseg.tracker import graphs
+from icseg.tracker.inputs import normalise_image, prompt_tokens
+from icseg.tracker.memory_bank import BankShape
+from icseg.tracker.selection import Selection, select_mask, uses_multimask
+from icseg.tracker.state import ObjectTrack, TrackCapacity, TrackerConfig, TrackState
+from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
+
+STAGES = (
+    "preprocess",
+    graphs.IMAGE_ENCODER,
+    graphs.MEMORY_ATTENTION,
+    graphs.MASK_DECODER,
+    graphs.MEMORY_ENCODER,
+    "postprocess",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Update:
+    """What one object's place becomes when the whole frame has succeeded."""
+
+    track: ObjectTrack
+    object_id: int
+    result: ObjectResult
+    pointer: Logits
+    memory: Logits | None
+    is_conditioning: bool
+
+
+class _Clock:
+    """Milliseconds per stage, summed over objects."""
+
+    def __init__(self) -> None:
+        self.timings_ms = dict.fromkeys(STAGES, 0.0)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.timings_ms[name] += (time.perf_counter() - begin) * 1e3
+
+
+class Tracker:
+    """Segments what a prompt points at and follows it through a stream.
+
+    Args:
+        runners: graph name -> runner, for the four names of ``graphs.GRAPH_NAMES``.
+        manifest: of the folder the graphs come from; its specs were checked (``load_tracker`` does).
+        facts: the manifest's facts.
+        config: how the tracker remembers.
+    """
+
+    def __init__(
+        self,
+        runners: Mapping[str, Runner],
+        manifest: Manifest,
+        facts: graphs.SegmenterFacts,
+        config: TrackerConfig | None = None,
+    ) -> None:
+        self.config = config or TrackerConfig()
+        self.manifest = manifest
+        self._runners = dict(runners)
+        self.facts = facts
+        self._no_prompt = prompt_tokens(None, (1, 1), facts.image_size, facts.prompt_tokens)
+        side = facts.logits_side
+        self._no_mask = {
+            "mask_input": np.zeros((1, 1, side, side), np.float32),
+            "has_mask_input": np.zeros(1, np.float32),
+        }
+        self._capacity = TrackCapacity(
+            self.config.max_objects,
+            BankShape(
+                memory_slots=facts.memory_slots,
+                pointer_slots=facts.pointer_slots,
+                conditioning_slots=self.config.conditioning_slots,
+                memory_channels=facts.memory_width,
+                feature_side=facts.feature_side,
+                pointer_width=facts.hidden_width,
+                memory_span=facts.temporal_codes - 1,
+                pointer_span=facts.pointer_span - 1,
+            ),
+        )
+
+    @property
+    def backends(self) -> dict[str, str]:
+        """Graph name -> the engine that runs it."""
+        return {name: runner.backend for name, runner in self._runners.items()}
+
+    def new_state(self) -> TrackState:
+        """The state of a stream with no frame and no object; allocates all memory the stream will ever hold."""
+        return TrackState(self._capacity)
+
+    def start(self, frame: Frame, prompt: Prompt, object_id: int = 1) -> TrackState:
+        """Begin a stream with one object; the frame's result is the state's ``latest``.
+
+        Raises:
+            ValueError, BackendError: as ``add_prompt``.
+        """
+        state = self.new_state()
+        self.add_prompt(state, frame, object_id, prompt)
+        return state
+
+    def add_prompt(self, state: TrackState, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
+        """Say what an object is, in a new frame or in the latest one; a known object is corrected.
+
+        In a new frame every other object is tracked as by ``step``. The prompt replaces what the memory held of the
+        latest frame; box and points count together.
+
+        Args:
+            state: changed only if nothing is raised.
+            frame: of the stream's size and not older than the latest; the same stamp means the latest frame.
+            object_id: the caller's number.
+            prompt: in pixels of the frame.
+
+        Raises:
+            ValueError: the frame does not follow, the prompt has more points than the graphs take, or all places are
+                taken.
+            BackendError: an engine failed.
+        """
+        state.check_frame(frame, may_be_latest=True)
+        tokens = prompt_tokens(prompt, frame.hw, self.facts.image_size, self.facts.prompt_tokens)
+        place = state.place_for(object_id)
+        clock = _Clock()
+        features = self._encode_image(frame.image, clock)
+        updates = [self._segment(place, object_id, features, frame.hw, clock, tokens)]
+        if not state.is_latest(frame):
+            updates += [
+                self._segment(track, known, features, frame.hw, clock)
+                for known, track in state.active()
+                if track is not place
+            ]
+        return self._commit(state, frame, updates, clock)
+
+    def step(self, state: TrackState, frame: Frame) -> TrackResult:
+        """Track every object into the next frame. With no objects the result is empty.
+
+        Raises:
+            ValueError: the frame has another size than the stream or is not newer than the latest.
+            BackendError: an engine failed. The state is unharmed either way.
+        """
+        state.check_frame(frame, may_be_latest=False)
+        clock = _Clock()
+        active = list(state.active())
+        if not active:
+            return self._commit(state, frame, [], clock)
+        features = self._encode_image(frame.image, clock)
+        updates = [self._segment(track, known, features, frame.hw, clock) for known, track in active]
+        return self._commit(state, frame, updates, clock)
+
+    def remove(self, state: TrackState, object_id: int) -> None:
+        """Stop tracking an object; its place is free at once.
+
+        Raises:
+            ValueError: the object is not tracked.
+        """
+        for known, track in state.active():
+            if known == object_id:
+                track.release()
+                return
+        raise ValueError(f"object {object_id}: expected one of {list(state.object_ids)}")
+
+    def _encode_image(self, image: ImageU8, clock: _Clock) -> dict[str, Array]:
+        manifest = self.manifest
+        with clock.stage("preprocess"):
+            planes = normalise_image(image, manifest.image_size, manifest.image_mean, manifest.image_std)
+        with clock.stage(graphs.IMAGE_ENCODER):
+            return dict(self._runners[graphs.IMAGE_ENCODER].run({"image": planes}))
+
+    def _segment(
+        self,
+        track: ObjectTrack,
+        object_id: int,
+        features: Mapping[str, Array],
+        image_hw: tuple[int, int],
+        clock: _Clock,
+        prompt: Mapping[str, Array] | None = None,
+    ) -> _Update:
+        """One object in one frame, by its prompt if there is one, else by its memory. Changes nothing."""
+        vision = features["vision_features"]
+        conditioned = vision
+        if prompt is None:
+            with clock.stage(graphs.MEMORY_ATTENTION):
+                feeds = {"vision_features": vision, **track.bank.attend().as_feeds()}
+                conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
+        with clock.stage(graphs.MASK_DECODER):
+            selection = self._decode(conditioned, features, prompt)
+        with clock.stage("postprocess"):
+            result = object_result(object_id, selection, image_hw)
+        memory = None
+        if prompt is not None or self._is_worth_remembering(result):
+            with clock.stage(graphs.MEMORY_ENCODER):
+                feeds = {
+                    "vision_features": vision,
+                    "mask_logits": selection.mask_logits,
+                    "object_score": np.full((1, 1), selection.object_score, np.float32),
+                    "binarize": np.full(1, prompt is not None, np.float32),
+                }
+                memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
+        return _Update(track, object_id, result, selection.object_pointer, memory, is_conditioning=prompt is not None)
+
+    def _decode(
+        self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
+    ) -> Selection:
+        outputs = self._runners[graphs.MASK_DECODER].run(
+            {
+                "conditioned_features": conditioned,
+                "lacks_memory": np.full(1, prompt is not None, np.float32),
+                "high_res_s0": features["high_res_s0"],
+                "high_res_s1": features["high_res_s1"],
+                **(self._no_prompt if prompt is None else prompt),
+                **self._no_mask,
+            }
+        )
+        point_count = 0 if prompt is None else int((prompt["point_labels"] >= 0).sum())
+        is_multimask = uses_multimask(self.facts, is_prompted=prompt is not None, point_count=point_count)
+        return select_mask(self.facts, **outputs, is_multimask=is_multimask)
+
+    def _is_worth_remembering(self, result: ObjectResult) -> bool:
+        if result.is_lost and not self.config.writes_lost_frames:
+            return False
+        return result.iou_score >= self.config.write_min_iou
+
+    def _commit(self, state: TrackState, frame: Frame, updates: list[_Update], clock: _Clock) -> TrackResult:
+        """Everything succeeded: write the memories and the result."""
+        objects: dict[int, ObjectResult] = {}
+        if state.latest is not None and state.is_latest(frame):
+            objects = {
+                known: state.latest.objects[known] for known in state.object_ids if known in state.latest.objects
+            }
+        else:
+            state.frame_count += 1
+        for update in updates:
+            track, is_again = update.track, update.track.written_frame == state.frame_count
+            track.object_id = update.object_id
+            objects[update.object_id] = update.result
+            if update.memory is not None:
+                track.bank.write(
+                    update.memory,
+                    update.pointer,
+                    is_conditioning=update.is_conditioning,
+                    replaces_latest=is_again,
+                )
+                track.written_frame = state.frame_count
+        state.image_hw = frame.hw
+        state.latest = TrackResult(frame.stamp_ns, frame.index, dict(sorted(objects.items())), clock.timings_ms)
+        return state.latest
+
+
+def object_result(object_id: int, selection: Selection, image_hw: tuple[int, int]) -> ObjectResult:
+    """A chosen mask at the image's size, with what can be read off it."""
+    height, width = image_hw
+    if selection.is_visible:
+        # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
+        mask = cv2.resize(selection.mask_logits[0, 0], (width, height), interpolation=cv2.INTER_LINEAR) > 0
+    else:
+        mask = np.zeros(image_hw, np.bool_)
+    box, area = mask_box_area(mask)
+    return ObjectResult(
+        object_id=object_id,
+        mask=mask,
+        box_image_px=box,
+        area_px=area,
+        object_score=selection.object_score,
+        iou_score=selection.iou_score,
+        is_lost=area == 0,
+    )
