@@ -79,11 +79,13 @@ def _attend_to_the_same_place(transformer: nn.Module) -> None:
 
 
 def _remember_the_same_place(attention: nn.Module) -> None:
-    """Let a pixel look first at what was remembered of its own place.
+    """Let a pixel look first at what was remembered of its own place, and otherwise stay what it is.
 
     A constant in queries and keys, turned by the rotary encoding, scores highest where both positions agree.
     """
     for layer in attention.layers:
+        layer.self_attn.o_proj.weight.mul_(0.1)
+        layer.linear2.weight.mul_(0.1)
         layer.cross_attn_image.q_proj.bias.fill_(1.5)
         layer.cross_attn_image.k_proj.bias.fill_(1.5)
 
@@ -126,3 +128,16 @@ def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
             model.prompt_encoder.shared_embedding.positional_embedding
         )
     return model
+
+
+@torch.no_grad()
+def begin_memory(model: Sam2VideoModel, vision: torch.Tensor) -> None:
+    """Set the scale of what memory attention gives to that of the features the decoder was trained on.
+
+    Its last layer normalises; the decoder of the image stage knows features as the encoder gives them.
+
+    Args:
+        vision: (F, C, h, w) encoder features of some frames.
+    """
+    model.memory_attention.layer_norm.weight.fill_(float(vision.std(dim=1).mean()))
+    model.memory_attention.layer_norm.bias.copy_(vision.mean((0, 2, 3)) + model.no_memory_embedding.view(-1))

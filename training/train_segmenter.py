@@ -25,7 +25,7 @@ from transformers import Sam2VideoModel
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.clips import MIN_AREA_PX, VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
 from training.dense_head import DenseHead, dense_targets
-from training.nano_config import HIDDEN, build_nano_segmenter
+from training.nano_config import HIDDEN, begin_memory, build_nano_segmenter
 from training.segmenter_forward import (
     Decoded,
     Features,
@@ -103,7 +103,11 @@ def track_clip(
 
 
 def clips_step(
-    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, head: DenseHead | None = None
+    model: Sam2VideoModel,
+    batch: ClipBatch,
+    rng: np.random.Generator,
+    head: DenseHead | None = None,
+    sharpness: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Follow things through clips; the loss is the mean over frames, the IoU that of all visible later frames.
 
@@ -117,7 +121,7 @@ def clips_step(
     kind = str(rng.choice(PROMPT_KINDS, p=(0.35, 0.15, 0.5)))
     decoded = track_clip(model, encoded.select(rows), masks, kind, rng)
     visible = masks.sum((2, 3)) >= VISIBLE_PX
-    judged = [judge(frame, masks[:, t], visible[:, t]) for t, frame in enumerate(decoded)]
+    judged = [judge(frame, masks[:, t], visible[:, t], sharpness if t else 1.0) for t, frame in enumerate(decoded)]
     later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
     loss = torch.stack([loss for loss, _ in judged]).mean()
     if head is not None:
@@ -144,7 +148,7 @@ def prompt_last_frame(
 
 
 def sharpness_at(progress: float) -> float:
-    """How much the edge counts in the image stage: nothing at first, everything in its second half."""
+    """How much the edge counts in what a stage is new at: nothing at first, everything in its second half."""
     return min(1.0, max(0.0, (progress - 0.3) / 0.2))
 
 
@@ -232,6 +236,11 @@ def train(args: argparse.Namespace) -> None:
     store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
     run = Run(args.run, args.stage, args.steps, args.lr, args.seed)
     log = (args.run / f"{args.stage}.jsonl").open("a")
+    if args.stage == "clips" and run.step == 0:
+        with torch.no_grad():
+            sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)
+            begin_memory(run.model, encode(run.model, sample.pixels[:, 0]).vision)
+        run.ema.load_state_dict(run.model.state_dict())
     started, recent = time.monotonic(), []
     bar = tqdm(initial=run.step, total=args.steps, desc=args.stage, mininterval=5)
     while run.step < args.steps:
@@ -240,8 +249,8 @@ def train(args: argparse.Namespace) -> None:
             batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
             loss, iou = image_step(run.model, batch, run.rng, sharpness_at(run.step / args.steps))
         else:
-            batch = sample_batch(store, run.rng, clips=2, frames=6, things=3)
-            loss, iou = clips_step(run.model, batch, run.rng, run.head)
+            batch = sample_batch(store, run.rng, clips=2, frames=5, things=3)
+            loss, iou = clips_step(run.model, batch, run.rng, run.head, sharpness_at(run.step / args.steps))
         run.learn(loss)
         recent.append((float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")))
         bar.update()

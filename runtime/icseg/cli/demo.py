@@ -118,7 +118,13 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """Play the scene; returns the summary."""
-        bar = tqdm(total=self.scene.count, desc="camera", unit="frame", disable=self.args.json, leave=False)
+        bar = tqdm(
+            total=self.scene.count,
+            desc="camera",
+            unit="frame",
+            disable=self.args.json or not sys.stderr.isatty(),
+            leave=False,
+        )
         for sim in self.scene.frames:
             self.truth[sim.frame.stamp_ns] = sim
             self.session.push_frame(sim.frame)
