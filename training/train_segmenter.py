@@ -270,13 +270,13 @@ def train(args: argparse.Namespace) -> None:
 
 
 def save_model(args: argparse.Namespace) -> None:
-    """Write the averaged weights of the newest stage as a transformers folder (safetensors)."""
+    """Write the averaged weights of the newest stage as a transformers folder (safetensors, rounded to FP16)."""
     path = next((p for p in (args.run / "clips.pt", args.run / "image.pt") if p.exists()), None)
     if path is None:
         raise SystemExit(f"no checkpoint in {args.run}: train first")
     model = build_nano_segmenter()
     model.load_state_dict(torch.load(path, weights_only=True)["ema"])
-    model.save_pretrained(args.out)
+    model.half().save_pretrained(args.out)
     print(f"{path.name} -> {args.out}")
 
 
