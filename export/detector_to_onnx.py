@@ -19,6 +19,7 @@ import onnx
 import onnxruntime
 import torch
 
+from export.graph_file import relative_error, tidy
 from icseg.dialogue.detector_graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
 from icseg.inference.manifest import Manifest, ModelFile, check_specs, sha256_of, write_manifest
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
@@ -62,12 +63,12 @@ def export_detector(folder: Path, *, name: str) -> dict[str, float]:
             optimize=True,
             verbose=False,
         )
-    _strip_provenance(path)
+    tidy(path)
     runner = OnnxRuntimeRunner(path, threads=torch.get_num_threads())
     manifest = _manifest(facts, path, name, config["image_size"])
     check_specs(runner, *detector_specs(facts, config["image_size"]), path=path, manifest=manifest)
     got = runner.run({IMAGE: image.numpy()})
-    errors = {key: _relative_error(got[key], value.numpy()) for key, value in zip(OUTPUT_NAMES, expected, strict=True)}
+    errors = {key: relative_error(got[key], value.numpy()) for key, value in zip(OUTPUT_NAMES, expected, strict=True)}
     worst = max(errors, key=lambda key: errors[key])
     if not errors[worst] <= TOLERANCE:
         raise RuntimeError(f"{path.name}: output {worst} differs from torch by {errors[worst]:.2e} > {TOLERANCE:.0e}")
@@ -93,22 +94,6 @@ def _manifest(facts: DetectorFacts, path: Path, name: str, image_size: int) -> M
         },
         facts=facts.as_mapping(),
     )
-
-
-def _strip_provenance(path: Path) -> None:
-    """Drop the stack traces that the exporter leaves in every node: they hold the paths of the building machine."""
-    model = onnx.load(path)
-    graph = model.graph
-    for item in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-
-
-def _relative_error(got: np.ndarray, expected: np.ndarray) -> float:
-    scale = float(np.linalg.norm(expected.astype(np.float64)))
-    return float(np.linalg.norm(got.astype(np.float64) - expected)) / max(scale, 1e-12)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

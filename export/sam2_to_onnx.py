@@ -23,7 +23,7 @@ import transformers
 from torch import nn
 from transformers import Sam2VideoModel
 
-from export.compact import halve_exact_weights
+from export.graph_file import relative_error, tidy
 from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
 from icseg.inference.manifest import Manifest, ModelFile, sha256_of, write_manifest
@@ -112,27 +112,6 @@ def sample_feeds(spec: GraphSpec, facts: SegmenterFacts, seed: int = 0) -> dict[
     return feeds
 
 
-def relative_error(got: Array, expected: Array) -> float:
-    """L2 norm of the difference over the L2 norm of what is expected."""
-    scale = float(np.linalg.norm(expected.astype(np.float64)))
-    return float(np.linalg.norm(got.astype(np.float64) - expected)) / max(scale, 1e-12)
-
-
-def _tidy(path: Path) -> onnx.GraphProto:
-    """Halve the bytes of weights that lose nothing by it, and drop the stack traces that the exporter leaves in every
-    node: they hold the paths of the building machine.
-    """
-    model = onnx.load(path)
-    graph = model.graph
-    for item in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
-        del item.metadata_props[:]
-        item.doc_string = ""
-    halve_exact_weights(model)
-    onnx.checker.check_model(model)
-    onnx.save(model, path)
-    return graph
-
-
 def export_graph(module: nn.Module, spec: GraphSpec, feeds: dict[str, Array], path: Path) -> float:
     """Write one graph and compare it with its module.
 
@@ -158,7 +137,7 @@ def export_graph(module: nn.Module, spec: GraphSpec, feeds: dict[str, Array], pa
             optimize=True,
             verbose=False,
         )
-    graph = _tidy(path)
+    graph = tidy(path)
     found = {node.op_type for node in graph.node} & FORBIDDEN_OPERATORS
     if found:
         raise RuntimeError(f"{path.name}: operators {sorted(found)} must not be in an exported graph")

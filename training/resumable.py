@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -29,14 +30,27 @@ class ResumableRun(Generic[Model]):
         lr: peak learning rate.
         seed: of ``rng``, from which all sampling is to be drawn.
         ema_decay: of the average ``ema``, once it has warmed up.
+        weight_decay: of AdamW.
+        max_norm: gradients are scaled down to this.
     """
 
-    def __init__(self, path: Path, model: Model, *, steps: int, lr: float, seed: int, ema_decay: float = 0.995) -> None:
-        self.path, self.steps, self.lr, self.ema_decay = path, steps, lr, ema_decay
+    def __init__(
+        self,
+        path: Path,
+        model: Model,
+        *,
+        steps: int,
+        lr: float,
+        seed: int | Sequence[int],
+        ema_decay: float = 0.995,
+        weight_decay: float = 0.02,
+        max_norm: float = 5.0,
+    ) -> None:
+        self.path, self.steps, self.lr, self.ema_decay, self.max_norm = path, steps, lr, ema_decay, max_norm
         self.model, self.step = model, 0
         self.rng = np.random.default_rng(seed)
         self.ema = copy.deepcopy(model).eval()
-        self.optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.02)
+        self.optimizer = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=weight_decay)
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists():
             self.load()
@@ -72,7 +86,7 @@ class ResumableRun(Generic[Model]):
             group["lr"] = self.lr * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.step / self.steps)) / 2)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.max_norm)
         if torch.isfinite(norm):
             self.optimizer.step()
         self._average(min(self.ema_decay, (self.step + 1) / (self.step + 10)))

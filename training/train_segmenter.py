@@ -10,15 +10,14 @@ Each stage resumes from its own checkpoint in the run folder; ``clips`` starts f
 from __future__ import annotations
 
 import argparse
-import copy
 import json
-import math
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm import tqdm
 from transformers import Sam2VideoModel
 
@@ -26,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.clips import MIN_AREA_PX, VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
 from training.dense_head import DenseHead, dense_targets
 from training.nano_config import HIDDEN, begin_memory, build_nano_segmenter
+from training.resumable import ResumableRun
 from training.segmenter_forward import (
     Decoded,
     Features,
@@ -152,68 +152,33 @@ def sharpness_at(progress: float) -> float:
     return min(1.0, max(0.0, (progress - 0.3) / 0.2))
 
 
-class Run:
-    """A training run that can be stopped at any moment and goes on from its last checkpoint with the same state."""
+class Learner(nn.Module):
+    """What is trained: the segmenter, and the head that only helps its encoder."""
 
-    def __init__(self, folder: Path, stage: str, steps: int, lr: float, seed: int) -> None:
-        self.path = folder / f"{stage}.pt"
-        self.steps, self.lr, self.step = steps, lr, 0
-        self.model = build_nano_segmenter(seed)
-        self.rng = np.random.default_rng([seed, stage == "clips"])
-        folder.mkdir(parents=True, exist_ok=True)
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.segmenter = build_nano_segmenter(seed)
         self.head = DenseHead(HIDDEN)
-        if stage == "clips" and not self.path.exists():
-            trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
-            # memory is not trained on single frames: it begins as it is initialised
-            trained = {name: value for name, value in trained.items() if not name.startswith("memory_")}
-            self.model.load_state_dict(trained, strict=False)
-        self.ema = copy.deepcopy(self.model).eval()
-        self.trained = [*self.model.parameters(), *self.head.parameters()]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=lr, weight_decay=0.01)
-        if self.path.exists():
-            self.load()
 
-    def load(self) -> None:
-        """Take up the last checkpoint."""
-        state = torch.load(self.path, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.ema.load_state_dict(state["ema"])
-        self.head.load_state_dict(state["head"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step = state["step"]
-        self.rng.bit_generator.state = json.loads(state["numpy_rng"])
-        torch.set_rng_state(state["torch_rng"])
 
-    def save(self) -> None:
-        """Write a checkpoint; the old one stays until the new one is whole."""
-        state = {
-            "model": self.model.state_dict(),
-            "ema": self.ema.state_dict(),
-            "head": self.head.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "numpy_rng": json.dumps(self.rng.bit_generator.state),
-            "torch_rng": torch.get_rng_state(),
-        }
-        partial = self.path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.path)
-
-    def learn(self, loss: torch.Tensor) -> None:
-        """One optimizer step on a cosine schedule with warm-up; non-finite gradients are skipped."""
-        warm = min(1.0, (self.step + 1) / 100)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * self.step / self.steps)) / 2)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
-        if torch.isfinite(norm):
-            self.optimizer.step()
-        decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
-        with torch.no_grad():
-            for slow, fast in zip(self.ema.parameters(), self.model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
-        self.step += 1
+def start_run(folder: Path, stage: str, *, steps: int, lr: float, seed: int) -> ResumableRun[Learner]:
+    """A new run of a stage, or the one that the folder holds; a new ``clips`` begins with what ``image`` left."""
+    learner, path = Learner(seed), folder / f"{stage}.pt"
+    if stage == "clips" and not path.exists():
+        trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
+        # memory is not trained on single frames: it begins as it is initialised
+        trained = {name: value for name, value in trained.items() if not name.startswith("segmenter.memory_")}
+        learner.load_state_dict(trained, strict=False)
+    return ResumableRun(
+        path,
+        learner,
+        steps=steps,
+        lr=lr,
+        seed=(seed, int(stage == "clips")),
+        ema_decay=EMA_DECAY,
+        weight_decay=0.01,
+        max_norm=1.0,
+    )
 
 
 @torch.no_grad()
@@ -231,42 +196,49 @@ def evaluate(model: Sam2VideoModel, store: ClipStore, stage: str, batches: int) 
     return float(torch.cat(ious).mean())
 
 
+def train_step(run: ResumableRun[Learner], store: ClipStore, stage: str) -> tuple[float, float]:
+    """Draw a batch, learn from it, and return its loss and IoU."""
+    model, head, sharpness = run.model.segmenter, run.model.head, sharpness_at(run.step / run.steps)
+    run.model.train()
+    if stage == "image":
+        batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
+        loss, iou = image_step(model, batch, run.rng, sharpness)
+    else:
+        batch = sample_batch(store, run.rng, clips=2, frames=5, things=3)
+        loss, iou = clips_step(model, batch, run.rng, head, sharpness)
+    run.learn(loss)
+    return float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")
+
+
 def train(args: argparse.Namespace) -> None:
     """Train one stage to its last step."""
     store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
-    run = Run(args.run, args.stage, args.steps, args.lr, args.seed)
-    log = (args.run / f"{args.stage}.jsonl").open("a")
+    run = start_run(args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed)
     if args.stage == "clips" and run.step == 0:
+        sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)
         with torch.no_grad():
-            sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)
-            begin_memory(run.model, encode(run.model, sample.pixels[:, 0]).vision)
+            begin_memory(run.model.segmenter, encode(run.model.segmenter, sample.pixels[:, 0]).vision)
         run.ema.load_state_dict(run.model.state_dict())
+    log = (args.run / f"{args.stage}.jsonl").open("a")
     started, recent = time.monotonic(), []
     bar = tqdm(initial=run.step, total=args.steps, desc=args.stage, mininterval=5)
     while run.step < args.steps:
-        run.model.train()
-        if args.stage == "image":
-            batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
-            loss, iou = image_step(run.model, batch, run.rng, sharpness_at(run.step / args.steps))
-        else:
-            batch = sample_batch(store, run.rng, clips=2, frames=5, things=3)
-            loss, iou = clips_step(run.model, batch, run.rng, run.head, sharpness_at(run.step / args.steps))
-        run.learn(loss)
-        recent.append((float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")))
+        recent.append(train_step(run, store, args.stage))
         bar.update()
         if run.step % args.every == 0 or run.step == args.steps:
             run.save()
             row = {
                 "step": run.step,
                 "seconds": round(time.monotonic() - started, 1),
-                "loss": round(float(np.mean([x for x, _ in recent])), 4),
-                "train_iou": round(float(np.nanmean([x for _, x in recent])), 4),
-                "val_iou": round(evaluate(run.ema, held_out, args.stage, args.val_batches), 4),
+                "loss": round(float(np.mean([loss for loss, _ in recent])), 4),
+                "train_iou": round(float(np.nanmean([iou for _, iou in recent])), 4),
+                "val_iou": round(evaluate(run.ema.segmenter, held_out, args.stage, args.val_batches), 4),
             }
             log.write(json.dumps(row) + "\n")
             log.flush()
             bar.write(json.dumps(row))
             recent.clear()
+    log.close()
 
 
 def save_model(args: argparse.Namespace) -> None:
@@ -274,9 +246,9 @@ def save_model(args: argparse.Namespace) -> None:
     path = next((p for p in (args.run / "clips.pt", args.run / "image.pt") if p.exists()), None)
     if path is None:
         raise SystemExit(f"no checkpoint in {args.run}: train first")
-    model = build_nano_segmenter()
-    model.load_state_dict(torch.load(path, weights_only=True)["ema"])
-    model.half().save_pretrained(args.out)
+    learner = Learner(seed=0)
+    learner.load_state_dict(torch.load(path, weights_only=True)["ema"])
+    learner.segmenter.half().save_pretrained(args.out)
     print(f"{path.name} -> {args.out}")
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from transformers import Sam2VideoModel
 
+from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
-from icseg.tracker.inputs import normalise_image, prompt_tokens
+from icseg.tracker.inputs import prompt_tokens
 from icseg.types import Frame, MaskBool, Prompt
 from training.nano_config import nano_segmenter_config
 

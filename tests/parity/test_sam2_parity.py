@@ -32,7 +32,8 @@ from sam2_session import FRAME_HW, build_reference, make_clip, reference_masks
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
-from export.sam2_to_onnx import FORBIDDEN_OPERATORS, TOLERANCE, relative_error, sample_feeds
+from export.graph_file import relative_error
+from export.sam2_to_onnx import FORBIDDEN_OPERATORS, TOLERANCE, sample_feeds
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner

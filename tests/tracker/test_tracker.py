@@ -9,8 +9,9 @@ import pytest
 from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
 
 from icseg.errors import BackendError, ConfigError
+from icseg.inference.image_input import normalise_image
 from icseg.tracker.graphs import LABEL_NOT_A_POINT, LABEL_PADDING, MASK_DECODER, MEMORY_ATTENTION, MEMORY_ENCODER
-from icseg.tracker.inputs import normalise_image, prompt_tokens
+from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.state import TrackerConfig, TrackState
 from icseg.types import Prompt
 

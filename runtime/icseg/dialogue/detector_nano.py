@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from icseg.dialogue import detector_graph as graph
@@ -16,10 +15,11 @@ from icseg.dialogue.detector import Detection
 from icseg.dialogue.detector_graph import DetectorFacts, detector_specs
 from icseg.errors import ModelOutputError, PlanMismatchError
 from icseg.geometry import box_area, box_iou, clip_box
+from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import MANIFEST_NAME, check_specs, load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import CPU_PROVIDER, OnnxRuntimeRunner
-from icseg.types import Array, Box, ImageU8, Logits
+from icseg.types import Array, Box, ImageU8
 
 MAX_PEAKS = 30
 """Before duplicates go; a simulated table holds at most about a dozen things."""
@@ -56,8 +56,7 @@ class NanoDetector:
             got = f"{dict(runner.inputs)} and {dict(runner.outputs)}"
             raise ValueError(f"detector: expected tensors {inputs} and {outputs}, got {got}")
         self._runner, self._facts = runner, facts
-        self._mean = np.asarray(image_mean, np.float32)[:, None, None]
-        self._std = np.asarray(image_std, np.float32)[:, None, None]
+        self._mean, self._std = tuple(image_mean), tuple(image_std)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -84,19 +83,9 @@ class NanoDetector:
         """
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"detector image: expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
-        outputs = self._runner.run({graph.IMAGE: self._prepare(image)})
+        planes = normalise_image(image, self._size, self._mean, self._std)
+        outputs = self._runner.run({graph.IMAGE: planes})
         return decode(outputs, self._facts, image_hw=(image.shape[0], image.shape[1]))
-
-    def _prepare(self, image: ImageU8) -> Logits:
-        """Squash to a square, as the training pictures are, and normalise: (1, 3, S, S) float32."""
-        is_smaller = image.shape[0] <= self._size and image.shape[1] <= self._size
-        method = cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA
-        resized = cv2.resize(image, (self._size, self._size), interpolation=method)
-        planes = resized.transpose(2, 0, 1).astype(np.float32, order="C")
-        planes /= 255
-        planes -= self._mean
-        planes /= self._std
-        return np.asarray(planes[None], np.float32)
 
 
 def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tuple[int, int]) -> list[Detection]:

@@ -1,33 +1,11 @@
-"""From a camera image and a prompt to the arrays that the graphs take. Pure; knows no state and no engine."""
+"""From a prompt to the arrays that the mask decoder takes. Pure; knows no state and no engine."""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from icseg.tracker import graphs
-from icseg.types import Array, ImageU8, Logits, Prompt
-
-
-def normalise_image(image: ImageU8, size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> Logits:
-    """Resize to a square, scale and normalise; the aspect ratio is not kept, as in SAM 2.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        size: side of the square in pixels.
-        mean, std: per channel, of the image scaled to 0..1.
-
-    Returns:
-        (1, 3, size, size) float32, C-contiguous.
-    """
-    is_smaller = image.shape[0] <= size and image.shape[1] <= size
-    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA)
-    planes = np.empty((1, 3, size, size), np.float32)
-    for channel in range(3):
-        scale = 1 / (255 * std[channel])
-        np.multiply(resized[..., channel], np.float32(scale), out=planes[0, channel])
-        planes[0, channel] -= np.float32(mean[channel] / std[channel])
-    return planes
+from icseg.types import Array, Prompt
 
 
 def prompt_tokens(prompt: Prompt | None, image_hw: tuple[int, int], image_size: int, count: int) -> dict[str, Array]:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
 from icseg.mask_ops.reference import mask_box_area
 from icseg.tracker import graphs
-from icseg.tracker.inputs import normalise_image, prompt_tokens
+from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
 from icseg.tracker.state import ObjectTrack, TrackCapacity, TrackerConfig, TrackState

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from export.compact import halve_exact_weights
+from export.graph_file import halve_exact_weights
 
 
 def graph(weights: np.ndarray) -> onnx.ModelProto:
@@ -25,7 +23,7 @@ def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
     return session.run(None, {"x": x})[0]
 
 
-def test_rounded_weights_are_halved_and_compute_the_same(tmp_path: Path) -> None:
+def test_rounded_weights_are_halved_and_compute_the_same() -> None:
     random = np.random.default_rng(0)
     weights = random.normal(size=(64, 64)).astype(np.float16).astype(np.float32)
     model, x = graph(weights), random.normal(size=(1, 64)).astype(np.float32)
@@ -36,7 +34,7 @@ def test_rounded_weights_are_halved_and_compute_the_same(tmp_path: Path) -> None
     assert np.array_equal(run(model, x), before)
 
 
-def test_full_precision_weights_and_small_ones_stay(tmp_path: Path) -> None:
+def test_full_precision_weights_and_small_ones_stay() -> None:
     exact = np.ones((4, 4), np.float32)
     inexact = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
     huge = np.full((64, 64), 1e6, np.float32)
