@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+NEARLY_RIGHT = 2.0
+"""Cross-entropy by area above which a mask is wrong, not blunt: sharpening it would only empty it."""
+
 
 def soft_target(masks: torch.Tensor, side: int) -> torch.Tensor:
     """(N, S, S) in {0, 1} -> (N, side, side): the share of each cell that the mask covers."""
@@ -15,8 +18,9 @@ def mask_loss(logits: torch.Tensor, target: torch.Tensor, sharpness: float) -> t
     """Per-mask loss.
 
     Balanced cross-entropy finds the thing when nothing is learnt yet; cross-entropy in units of the thing's own area
-    sharpens the edge, where every pixel counts the same; dice is the overlap itself. From the first step, focal loss
-    and cross-entropy by area both collapsed to the empty mask in a network that starts from nothing.
+    sharpens the edge, where every pixel counts the same, of masks that are about right already; dice is the overlap
+    itself. From the first step, focal loss and cross-entropy by area both collapsed to the empty mask in a network that
+    starts from nothing.
 
     Args:
         logits, target: (N, H, W), target in 0..1.
@@ -32,7 +36,7 @@ def mask_loss(logits: torch.Tensor, target: torch.Tensor, sharpness: float) -> t
     probability = logits.sigmoid()
     overlap = (probability * target).sum((1, 2))
     dice = 1 - (2 * overlap + 1) / (probability.sum((1, 2)) + inside + 1)
-    return (1 - 0.7 * sharpness) * balanced + sharpness * by_area.clamp(max=10) + dice
+    return (1 - 0.7 * sharpness) * balanced + sharpness * by_area.clamp(max=NEARLY_RIGHT) + dice
 
 
 def mask_iou(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

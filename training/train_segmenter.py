@@ -147,9 +147,10 @@ def prompt_last_frame(
     return 0.5 * judge(decode(model, features, conditioned, coords, labels), masks, torch.ones(len(masks)) > 0)[0]
 
 
-def sharpness_at(progress: float) -> float:
-    """How much the edge counts in what a stage is new at: nothing at first, everything in its second half."""
-    return min(1.0, max(0.0, (progress - 0.3) / 0.2))
+def sharpness_at(stage: str, progress: float) -> float:
+    """How much the edge counts in what a stage is new at: nothing until it is found, then more and more."""
+    begin = 0.3 if stage == "image" else 0.55
+    return min(1.0, max(0.0, (progress - begin) / 0.2))
 
 
 class Learner(nn.Module):
@@ -198,7 +199,7 @@ def evaluate(model: Sam2VideoModel, store: ClipStore, stage: str, batches: int) 
 
 def train_step(run: ResumableRun[Learner], store: ClipStore, stage: str) -> tuple[float, float]:
     """Draw a batch, learn from it, and return its loss and IoU."""
-    model, head, sharpness = run.model.segmenter, run.model.head, sharpness_at(run.step / run.steps)
+    model, head, sharpness = run.model.segmenter, run.model.head, sharpness_at(stage, run.step / run.steps)
     run.model.train()
     if stage == "image":
         batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
