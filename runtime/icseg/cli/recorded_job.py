@@ -31,7 +31,7 @@ class RecordedJob:
         self.tracker = make_tracker(args)
         self.session = Session(make_policy(args), self.tracker, self.config, executor=InlineExecutor())
         self.waiting: deque[Frame] = deque()
-        self.shown = 0
+        self.hw: tuple[int, int] | None = None
         self.caption = ""
         self.reverse = 0
 
@@ -43,7 +43,9 @@ class RecordedJob:
         frames = self._frames()
         try:
             for frame in frames:
-                self.waiting.append(frame)
+                self.hw = self.hw or frame.hw
+                if frame.hw == self.hw:  # the session refuses any other, and says so
+                    self.waiting.append(frame)
                 self.session.push_frame(frame)
                 bar.update()
                 if not has_spoken and frame.stamp_ns >= (self.args.at + self.config.look_back_s) * 1e9:
