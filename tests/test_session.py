@@ -106,7 +106,7 @@ def test_every_frame_of_a_recording_is_tracked(clock: FakeClock, executor: Manua
     assert tracked[-1].dropped == 0
 
 
-def test_frames_are_tracked_while_a_command_waits_for_nothing(rig: Callable[..., Rig]) -> None:
+def test_a_new_command_while_tracking_lets_the_old_target_go(rig: Callable[..., Rig]) -> None:
     r = rig(SelectKeyframe(0), ANSWER, Ask("which?"))
     r.camera(1)
     r.say("the mug")

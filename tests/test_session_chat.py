@@ -55,6 +55,7 @@ def test_several_turns_to_a_tracked_target(server: LoopbackServer, session: Sess
     assert isinstance(asked, events.Asked)
     assert asked.question == "Is the target blue or white?"
     assert {"first_token", "total", "response"} <= set(asked.timings_ms)
+    assert asked.timings_ms["response"] >= asked.timings_ms["first_token"]
     session.say("the blue one")
     log = wait_for(session, lambda event: isinstance(event, events.Tracked))
     (target,) = [event for event in log if isinstance(event, events.Targeted)]

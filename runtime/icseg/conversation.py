@@ -42,11 +42,14 @@ class Conversation:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """What the last turns took since the person spoke: stage -> milliseconds, summed over those turns."""
+        """What the turns since the person spoke took: stage -> milliseconds, summed; of a rate, the last turn's."""
         total: dict[str, float] = {}
         for turn in reversed(self.dialogue.turns):
             for stage, spent in turn.timings_ms.items():
-                total[stage] = total.get(stage, 0.0) + spent
+                if stage.endswith("_per_s"):
+                    total.setdefault(stage, spent)
+                else:
+                    total[stage] = total.get(stage, 0.0) + spent
             if turn.observation is not None and turn.observation.kind == "answer":
                 break
         return total

@@ -56,7 +56,7 @@ class Session:
         self.state = State.IDLE
         self._agent, self._tracker, self._clock = Agent(policy), tracker, clock
         self._owns_executor = executor is None
-        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="icseg-policy")
+        self._executor = executor if executor is not None else ThreadPoolExecutor(1, "icseg-policy")
         self._inbox = Inbox(self.config.buffer_frames, clock)
         self._stream = Stream(self.config, clock())
         self._out: list[events.Event] = []

@@ -26,7 +26,7 @@ from icseg.errors import BackendError
 from icseg.executor import InlineExecutor
 from icseg.session import Session
 from icseg.sim.truth import SimFrame
-from icseg.sim.user import SimulatedUser
+from icseg.sim.user import SimulatedUser, matching_ids
 from icseg.types import ImageU8, TrackResult
 
 GOOD_J = 0.8
@@ -34,6 +34,8 @@ FPS = 15.0
 SPEAK_S = 1.0
 ANSWER_S = 1.0
 """Between a question and its answer, by the camera's clock: the target is a second in the past when it is known."""
+NOTHING = 0
+"""What a person means who asks for a thing that is not on the table: no id."""
 STEPS_PER_FRAME = 2
 """Tracker steps that fit between two frames of the camera: with more than one it can catch up."""
 
@@ -106,13 +108,14 @@ class Demo:
         self.command: str = args.command or ("" if self.is_typed else "the mug")
         self.person: Person = TerminalPerson()
         self.session = Session(make_policy(args), make_tracker(args), executor=InlineExecutor())
-        self.recording = Recording(folder, "the mug", FPS, is_image=False, write_masks=False)
+        self.recording = Recording(folder, self.command or "typed", FPS, is_image=False, write_masks=False)
         self.truth: dict[int, SimFrame] = {}
         self.meant: int | None = None
         self.caption = "camera"
         self.latest: TrackResult | None = None
         self.scores: list[tuple[int, float]] = []
         self.pictures: list[ImageU8] = []
+        self.picked = set(np.linspace(0, scene.count - 1, min(12, scene.count)).astype(int).tolist())
         self.answer_at_ns: int | None = None
         self.asked: events.Asked | None = None
 
@@ -150,7 +153,7 @@ class Demo:
                 self.command = input("Say what you mean, for example: the mug\n> ").strip() or "the mug"
             if not self.is_typed:
                 self.meant = self._choose(sim)
-                self.person = SimulatedPerson(self.meant)
+                self.person = SimulatedPerson(self.meant if self.meant is not None else NOTHING)
                 self.person.frame = sim
             self.caption = f"person: {self.command}"
             self.session.say(self.command)
@@ -161,11 +164,10 @@ class Demo:
                 self.caption = f"person: {words}"
                 self.session.say(words)
 
-    def _choose(self, sim: SimFrame) -> int:
+    def _choose(self, sim: SimFrame) -> int | None:
         """Which of the things that the command fits is meant: drawn by the seed, for the simulated person only."""
-        fitting = [thing_id for thing_id, thing in sim.things.items() if thing.kind == "mug"]
-        visible = [thing_id for thing_id in sorted(fitting) if sim.mask(thing_id).sum() > 0]
-        return visible[int(np.random.default_rng(self.seed).integers(len(visible)))]
+        fitting = sorted(matching_ids(self.command, sim))
+        return fitting[int(np.random.default_rng(self.seed).integers(len(fitting)))] if fitting else None
 
     def _take(self, event: events.Event) -> None:
         self.recording.log.append(event)
@@ -220,7 +222,9 @@ class Demo:
 
     def _draw(self, sim: SimFrame) -> None:
         is_now = self.latest is not None and self.latest.stamp_ns == sim.frame.stamp_ns
-        self.pictures.append(self.recording.add_frame(sim.frame, self.latest if is_now else None, self.caption))
+        picture = self.recording.add_frame(sim.frame, self.latest if is_now else None, self.caption)
+        if len(self.truth) - 1 in self.picked:
+            self.pictures.append(picture)
 
     def _finish(self) -> dict[str, Any]:
         meant = self.truth[next(iter(self.truth))].things.get(self.meant) if self.meant is not None else None
@@ -239,8 +243,7 @@ class Demo:
             "passed": mean_j >= GOOD_J,
             "out": str(self.recording.folder),
         }
-        picks = np.linspace(0, len(self.pictures) - 1, min(12, len(self.pictures))).astype(int)
-        write_png(self.recording.folder / "contact_sheet.png", contact_sheet([self.pictures[i] for i in picks]))
+        write_png(self.recording.folder / "contact_sheet.png", contact_sheet(self.pictures))
         self.recording.finish({**summary, "j_by_stamp_s": [(round(ns / 1e9, 3), round(j, 3)) for ns, j in self.scores]})
         return summary
 

@@ -10,7 +10,6 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -127,21 +126,15 @@ def _models(engines: Path | None) -> Finding:
     return Finding("engines", True, f"{folder}: segmenter and detector load on {backend}", "", True)
 
 
-def _try(check: Callable[[], str], name: str, remedy: str) -> Finding:
-    try:
-        return Finding(name, True, check())
-    except (IcsegError, ImportError) as error:
-        return Finding(name, False, str(error), remedy)
-
-
 def _renderer() -> Finding:
-    def check() -> str:
+    try:
         from icseg.sim.table import SimulatedTable
 
         with SimulatedTable():
-            return f"MuJoCo renders with {os.environ.get('MUJOCO_GL', 'its default')}"
-
-    return _try(check, "simulated table", "pip install 'icseg[sim]'; apt-get install libosmesa6")
+            return Finding("simulated table", True, f"MuJoCo renders with {os.environ.get('MUJOCO_GL', 'its default')}")
+    except (IcsegError, ImportError) as error:
+        remedy = "pip install 'icseg[sim]'; apt-get install libosmesa6"
+        return Finding("simulated table", False, str(error), remedy)
 
 
 def _ros() -> Finding:

@@ -16,7 +16,7 @@ from icseg.config import SessionConfig
 from icseg.errors import IcsegError
 from icseg.session import Session
 from icseg.state import State
-from icseg.types import Frame
+from icseg.types import Frame, TrackResult
 
 
 class LiveJob:
@@ -28,13 +28,15 @@ class LiveJob:
         self.frames: deque[Frame] = deque(maxlen=300)
         self.error: str | None = None
         self.is_over = threading.Event()
-        self.reverse = 0
+        self.reversed: list[TrackResult] = []
 
     def run(self) -> str | None:
-        """Run until the camera ends, ``--max-frames`` are taken, or Ctrl-C."""
+        """Run until the camera or the dialogue ends, ``--max-frames`` are taken, or Ctrl-C; an error text or None."""
         threading.Thread(target=self._take_frames, daemon=True).start()
         try:
             self._loop()
+        except KeyboardInterrupt:
+            pass  # how a person ends a live stream
         finally:
             self.is_over.set()
             self.session.close()
@@ -62,14 +64,18 @@ class LiveJob:
                 self.is_over.wait(0.002)
             for event in new:
                 self.recording.log.append(event)
-                if isinstance(event, events.Asked):
+                if isinstance(event, events.Asked) and not event.is_repeat:
                     threading.Thread(target=self._answer, args=(event,), daemon=True).start()
                 elif isinstance(event, events.Tracked):
                     frame = next((f for f in reversed(self.frames) if f.stamp_ns == event.stamp_ns), None)
                     if frame is not None:
                         self.recording.add_frame(frame, event.result, self.args.command)
-                elif isinstance(event, events.Rejected | events.CameraStalled | events.GaveUp | events.Failed):
-                    print(f"icseg: {event}", file=sys.stderr)
+                elif isinstance(event, events.Rejected):
+                    print(f"icseg: {event.error}", file=sys.stderr)
+                elif isinstance(event, events.CameraStalled):
+                    print(f"icseg: no frame for {event.silent_s:.1f} s; is the camera there?", file=sys.stderr)
+                elif isinstance(event, events.GaveUp | events.Failed | events.Stopped):
+                    self.is_over.set()
 
     def _answer(self, asked: events.Asked) -> None:
         words = self.person.answer(asked)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from icseg.assets import nano_models
+from icseg.dialogue.chat_server import SERVERS
 from icseg.dialogue.policy import Policy
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker
@@ -21,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--chat-url", default="http://127.0.0.1:8000/v1", help="OpenAI-compatible server (--policy chat)"
     )
-    group.add_argument("--chat-server", default="llama.cpp", help="which server that is: what it may be asked for")
+    group.add_argument("--chat-server", choices=tuple(SERVERS), default="openai", help="which server that is")
     group.add_argument("--chat-model", default="icseg", help="model name for the server")
 
 

@@ -33,12 +33,13 @@ class RecordedJob:
         self.waiting: deque[Frame] = deque()
         self.hw: tuple[int, int] | None = None
         self.caption = ""
-        self.reverse = 0
+        self.reversed: list[TrackResult] = []
 
     def run(self) -> str | None:
         """Feed all frames; returns an error text, or None."""
         total = min(filter(None, (self.source.count, self.args.max_frames)), default=None)
-        bar = tqdm(total=total, desc="frames", unit="frame", disable=self.args.json or total == 1, leave=False)
+        is_quiet = self.args.json or total == 1 or not sys.stderr.isatty()
+        bar = tqdm(total=total, desc="frames", unit="frame", disable=is_quiet, leave=False)
         has_spoken, error = False, None
         frames = self._frames()
         try:
@@ -108,12 +109,10 @@ class RecordedJob:
         earlier = [frame for frame in self.waiting if frame.stamp_ns < target.stamp_ns]
         keyframe = next(frame for frame in self.waiting if frame.stamp_ns == target.stamp_ns)
         state = self.tracker.start(keyframe, Prompt(target.box_image_px, (target.point_image_px,), (1,)))
-        results = []
         for frame in reversed(earlier):
             mirrored = Frame(frame.image, 2 * keyframe.stamp_ns - frame.stamp_ns, frame.index)
-            results.append(self.tracker.step(state, mirrored))
-        self.reverse = len(results)
-        for frame, result in zip(earlier, reversed(results), strict=True):
+            self.reversed.append(self.tracker.step(state, mirrored))
+        for frame, result in zip(earlier, reversed(self.reversed), strict=True):
             self.recording.add_frame(frame, result, self.args.command)
             self.waiting.remove(frame)
 

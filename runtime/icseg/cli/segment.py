@@ -15,6 +15,7 @@ from icseg.cli.policies import add_options
 from icseg.cli.record import Recording
 from icseg.cli.recorded_job import RecordedJob
 from icseg.cli.sources import Source, open_source
+from icseg.types import TrackResult
 
 
 def add_parser(commands: Any) -> None:
@@ -50,12 +51,15 @@ def run(args: argparse.Namespace) -> int:
         error = worker.run()
     except KeyboardInterrupt:
         error = "interrupted"
-    return _report(args, source, recording, worker.reverse, error)
+    return _report(args, source, recording, worker.reversed, error)
 
 
-def _report(args: argparse.Namespace, source: Source, recording: Recording, reverse: int, error: str | None) -> int:
+def _report(
+    args: argparse.Namespace, source: Source, recording: Recording, backwards: list[TrackResult], error: str | None
+) -> int:
     tracked = [event for event in recording.log if isinstance(event, events.Tracked)]
-    seen = sum(not thing.is_lost for event in tracked for thing in event.result.objects.values())
+    results = [event.result for event in tracked] + backwards
+    seen = sum(not thing.is_lost for result in results for thing in result.objects.values())
     questions = [event.question for event in recording.log if isinstance(event, events.Asked) and not event.is_repeat]
     ended = next((e.reason for e in reversed(recording.log) if isinstance(e, events.GaveUp)), None)
     failed = next((e.error for e in reversed(recording.log) if isinstance(e, events.Failed)), error)
@@ -63,7 +67,7 @@ def _report(args: argparse.Namespace, source: Source, recording: Recording, reve
         "source": source.name,
         "command": args.command,
         "questions": questions,
-        "frames_tracked": len(tracked) + reverse,
+        "frames_tracked": len(results),
         "frames_visible": seen,
         "gave_up": ended,
         "error": failed,
@@ -73,7 +77,7 @@ def _report(args: argparse.Namespace, source: Source, recording: Recording, reve
     if args.json:
         print(json.dumps(summary))
     else:
-        print(f"{summary['frames_tracked']} frames tracked, visible in {seen + reverse}; results in {args.out}")
+        print(f"{summary['frames_tracked']} frames tracked, visible in {seen}; results in {args.out}")
     for label, text in (("gave up", ended), ("error", failed)):
         if text:
             print(f"icseg: {label}: {text}", file=sys.stderr)

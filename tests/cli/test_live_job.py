@@ -1,0 +1,66 @@
+"""A camera, played by a folder's frames in a thread: commands, questions and ends as a person would meet them."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from icseg import events
+from icseg.cli import live_job
+from icseg.cli.people import PreparedPerson
+from icseg.cli.record import Recording
+from icseg.cli.sources import Source
+from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.policy_scripted import ScriptedPolicy
+from icseg.errors import SourceError
+from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Frame
+from tests.conftest import make_frame
+
+PERIOD_S = 0.01
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[live_job.LiveJob]:
+    policy = ScriptedPolicy()
+    monkeypatch.setattr(live_job, "make_policy", lambda args: policy)
+    monkeypatch.setattr(live_job, "make_tracker", lambda args: ScriptedTracker())
+    args = argparse.Namespace(command="the mug", at=0.0, max_frames=None)
+    recording = Recording(tmp_path, "the mug", 100, is_image=False, write_masks=False)
+    job = live_job.LiveJob(args, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), recording)
+    job.policy = policy  # type: ignore[attr-defined]
+    yield job
+    recording.finish({})
+
+
+def camera(count: int) -> Iterator[Frame]:
+    """Frames at a steady rate, then a camera that was unplugged."""
+    pause = threading.Event()
+    for index in range(count):
+        yield make_frame(index)
+        pause.wait(PERIOD_S)
+    raise SourceError("camera 0 gave no more frames: was it unplugged?")
+
+
+def play(job: live_job.LiveJob, count: int, *script: object) -> str | None:
+    job.policy.enqueue(*script)  # type: ignore[attr-defined]
+    job.source = Source("camera", 100, None, True, camera(count))
+    return job.run()
+
+
+def test_asks_answers_and_follows_until_the_camera_ends(job: live_job.LiveJob) -> None:
+    error = play(job, 60, Ask("Red or blue?"), SelectKeyframe(0), Answer((100, 100, 300, 500), (200, 300)))
+    assert error == "camera 0 gave no more frames: was it unplugged?"
+    kinds = [type(event) for event in job.recording.log]
+    assert kinds[:4] == [events.Thinking, events.Asked, events.Answered, events.Targeted]
+    live = [event for event in job.recording.log if isinstance(event, events.Tracked) and event.is_live]
+    assert len(live) > 5
+
+
+def test_ends_when_the_dialogue_gives_up(job: live_job.LiveJob) -> None:
+    assert play(job, 1000, GiveUp("I see no mug.")) is None
+    assert isinstance(job.recording.log[-1], events.GaveUp)
