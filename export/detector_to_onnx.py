@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import argparse
 import logging
-import platform
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 
-from export.graph_file import relative_error, tidy
+from export.graph_file import relative_error, tidy, tool_versions
 from icseg.dialogue.detector_graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
 from icseg.inference.manifest import Manifest, ModelFile, check_specs, sha256_of, write_manifest
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
@@ -86,12 +83,7 @@ def _manifest(facts: DetectorFacts, path: Path, name: str, image_size: int) -> M
         image_mean=IMAGE_MEAN,
         image_std=IMAGE_STD,
         precision="float32",
-        tools={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
+        tools=tool_versions(),
         facts=facts.as_mapping(),
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
+import torch
+import transformers
 from onnx import TensorProto, helper, numpy_helper
 
 from icseg.types import Array
@@ -18,6 +22,12 @@ def relative_error(got: Array, expected: Array) -> float:
     """L2 norm of the difference over the L2 norm of what is expected."""
     scale = float(np.linalg.norm(expected.astype(np.float64)))
     return float(np.linalg.norm(got.astype(np.float64) - expected)) / max(scale, 1e-12)
+
+
+def tool_versions() -> dict[str, str]:
+    """What a graph was made with, for its manifest."""
+    modules = {"torch": torch, "transformers": transformers, "onnx": onnx, "onnxruntime": onnxruntime}
+    return {"python": platform.python_version(), **{name: module.__version__ for name, module in modules.items()}}
 
 
 def tidy(path: Path) -> onnx.GraphProto:

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-import platform
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 import transformers
 from torch import nn
 from transformers import Sam2VideoModel
 
-from export.graph_file import relative_error, tidy
+from export.graph_file import relative_error, tidy, tool_versions
 from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
 from icseg.inference.manifest import Manifest, ModelFile, sha256_of, write_manifest
@@ -199,13 +196,7 @@ def _manifest_of(out_dir: Path, name: str, facts: SegmenterFacts) -> Manifest:
         image_mean=IMAGE_MEAN,
         image_std=IMAGE_STD,
         precision="float32",
-        tools={
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
+        tools=tool_versions(),
         facts=facts.as_mapping(),
     )
 

@@ -168,7 +168,7 @@ def _confusions(guess: np.ndarray, number: int, names: Sequence[str]) -> dict[st
 
 
 def report(args: argparse.Namespace) -> None:
-    """Print a table and one line of JSON about the exported graph, on the odd clips."""
+    """Print a table and one line of JSON about the exported graph, on the odd clips; write evaluation.json beside it."""
     facts = DetectorFacts.from_mapping(json.loads((args.model / "manifest.json").read_text())["facts"])
     detector = load_detector(args.model, threads=args.threads)
     store = ClipStore(args.data / "val")
@@ -180,7 +180,9 @@ def report(args: argparse.Namespace) -> None:
         for name, row in numbers[f"per_{what}"].items():
             accuracy = float("nan") if row["accuracy"] is None else row["accuracy"]
             print(f"{name:8} {row['things']:5} recall {row['recall']:.3f} {what} {accuracy:.3f} {row['taken_for']}")
-    print(json.dumps({key: round(v, 4) if isinstance(v, float) else v for key, v in numbers.items()}))
+    rounded = {key: round(v, 4) if isinstance(v, float) else v for key, v in numbers.items()}
+    (args.model / "evaluation.json").write_text(json.dumps(rounded, indent=1) + "\n")
+    print(json.dumps(rounded))
 
 
 def main(argv: list[str] | None = None) -> None:
