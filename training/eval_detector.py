@@ -168,7 +168,7 @@ def _confusions(guess: np.ndarray, number: int, names: Sequence[str]) -> dict[st
 
 
 def report(args: argparse.Namespace) -> None:
-    """Print a table and one line of JSON about the exported graph, on the odd clips; write evaluation.json beside it."""
+    """Print a table and a line of JSON about the exported graph, on the odd clips; write evaluation.json beside it."""
     facts = DetectorFacts.from_mapping(json.loads((args.model / "manifest.json").read_text())["facts"])
     detector = load_detector(args.model, threads=args.threads)
     store = ClipStore(args.data / "val")
