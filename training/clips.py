@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from icseg.sim.things import KINDS
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
 
-MIN_AREA_PX = 60
+MIN_AREA_PX = 100
 """A thing with fewer visible pixels of the 320x320 frame is not worth a prompt."""
 VISIBLE_PX = 8
 """Below this a thing counts as not visible: its object score is trained towards "absent"."""
@@ -106,8 +106,8 @@ def augment(
     """
     side = images.shape[1]
     pictures = images.permute(0, 3, 1, 2).float() / 255
-    if rng.random() < 0.5:
-        zoom = rng.uniform(1.0, 1.7)
+    if rng.random() < 0.8:
+        zoom = rng.uniform(1.0, 1.8)
         crop = int(side / zoom)
         top, left = (int(rng.integers(0, side - crop + 1)) for _ in range(2))
         pictures = F.interpolate(

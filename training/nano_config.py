@@ -40,6 +40,8 @@ def nano_segmenter_config() -> Sam2VideoConfig:
             "backbone_channel_list": [256, 128, 64, 32],
             "backbone_feature_sizes": [[side * 4, side * 4], [side * 2, side * 2], [side, side]],
             "fpn_hidden_size": HIDDEN,
+            # the library's default leaves the high-resolution maps without context: they saw edges, and not of what
+            "fpn_top_down_levels": [0, 1, 2, 3],
         },
         prompt_encoder_config={"hidden_size": HIDDEN, "image_size": IMAGE_SIZE, "patch_size": stride},
         mask_decoder_config={

@@ -39,6 +39,7 @@ from training.segmenter_forward import (
 from training.segmenter_losses import mask_iou, mask_loss, soft_target
 
 PROMPT_KINDS = ("box", "point", "both")
+PROMPT_SHARES = (0.35, 0.15, 0.5)
 EMA_DECAY = 0.998
 DENSE_WEIGHT = 0.5
 SUPERVISED_SIDE = 160
@@ -61,16 +62,31 @@ def judge(
 
 
 def image_step(
-    model: Sam2VideoModel, batch: ClipBatch, rng: np.random.Generator, sharpness: float = 1.0
+    model: Sam2VideoModel,
+    batch: ClipBatch,
+    rng: np.random.Generator,
+    head: DenseHead | None = None,
+    sharpness: float = 1.0,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One prompt per thing in single frames."""
+    """One prompt per thing in single frames; with a head the encoder learns from every thing of the frames too."""
     clips, things = batch.masks.shape[:2]
-    features = encode(model, batch.pixels[:, 0]).select(torch.arange(clips).repeat_interleave(things))
+    encoded = encode(model, batch.pixels[:, 0])
+    features = encoded.select(torch.arange(clips).repeat_interleave(things))
     masks = batch.masks[:, :, 0].flatten(0, 1)
-    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS)), rng)
+    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
     conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
     decoded = decode(model, features, conditioned, coords, labels)
-    return judge(decoded, masks, masks.sum((1, 2)) >= VISIBLE_PX, sharpness)
+    loss, iou = judge(decoded, masks, masks.sum((1, 2)) >= VISIBLE_PX, sharpness)
+    if head is not None:
+        loss = loss + dense_loss(head, encoded, batch)
+    return loss, iou
+
+
+def dense_loss(head: DenseHead, encoded: Features, batch: ClipBatch) -> torch.Tensor:
+    """What the second task adds; ``encoded`` holds all frames of the batch, clip by clip."""
+    targets = [dense_targets(ids.numpy(), kinds) for ids, kinds in zip(batch.ids, batch.kind_of, strict=True)]
+    classes, edges = (torch.from_numpy(np.concatenate(part)) for part in zip(*targets, strict=True))
+    return DENSE_WEIGHT * head.loss(encoded, classes, edges)
 
 
 def track_clip(
@@ -119,16 +135,14 @@ def clips_step(
         encoded = encode(model, batch.pixels.flatten(0, 1))
     rows = torch.arange(clips * frames).view(clips, 1, frames).expand(-1, things, -1).flatten()
     masks = batch.masks.flatten(0, 1)
-    kind = str(rng.choice(PROMPT_KINDS, p=(0.35, 0.15, 0.5)))
+    kind = str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES))
     decoded = track_clip(model, encoded.select(rows), masks, kind, rng)
     visible = masks.sum((2, 3)) >= VISIBLE_PX
     judged = [judge(frame, masks[:, t], visible[:, t], sharpness if t else 1.0) for t, frame in enumerate(decoded)]
     later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
     loss = torch.stack([loss for loss, _ in judged]).mean()
     if head is not None:
-        targets = [dense_targets(ids.numpy(), kinds) for ids, kinds in zip(batch.ids, batch.kind_of, strict=True)]
-        classes, edges = (torch.from_numpy(np.concatenate(part)) for part in zip(*targets, strict=True))
-        loss = loss + DENSE_WEIGHT * head.loss(encoded, classes, edges) + prompt_last_frame(model, encoded, batch, rng)
+        loss = loss + dense_loss(head, encoded, batch) + prompt_last_frame(model, encoded, batch, rng)
     return loss, later
 
 
@@ -143,7 +157,7 @@ def prompt_last_frame(
     if not seen.any():
         return torch.zeros(())
     masks, features = masks[seen], encoded.select(rows[seen])
-    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS)), rng)
+    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
     conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
     return 0.5 * judge(decode(model, features, conditioned, coords, labels), masks, torch.ones(len(masks)) > 0)[0]
 
@@ -163,10 +177,18 @@ class Learner(nn.Module):
         self.head = DenseHead(HIDDEN)
 
 
-def start_run(folder: Path, stage: str, *, steps: int, lr: float, seed: int) -> ResumableRun[Learner]:
-    """A new run of a stage, or the one that the folder holds; a new ``clips`` begins with what ``image`` left."""
+def start_run(
+    folder: Path, stage: str, *, steps: int, lr: float, seed: int, begin_with: Path | None = None
+) -> ResumableRun[Learner]:
+    """A new run of a stage, or the one that the folder holds.
+
+    A new run begins with all the averaged weights of the checkpoint ``begin_with``; without one, ``clips`` begins with
+    what ``image`` left.
+    """
     learner, path = Learner(seed), folder / f"{stage}.pt"
-    if stage == "clips" and not path.exists():
+    if begin_with is not None and not path.exists():
+        learner.load_state_dict(torch.load(begin_with, weights_only=True)["ema"])
+    elif stage == "clips" and not path.exists():
         trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
         # memory is not trained on single frames: it begins as it is initialised
         trained = {name: value for name, value in trained.items() if not name.startswith("segmenter.memory_")}
@@ -199,17 +221,17 @@ def evaluate(model: Sam2VideoModel, store: ClipStore, stage: str, batches: int) 
 
 
 def train_step(
-    run: ResumableRun[Learner], store: ClipStore, stage: str, *, freeze_encoder: bool = False
+    run: ResumableRun[Learner], store: ClipStore, stage: str, *, sharpness: float, freeze_encoder: bool = False
 ) -> tuple[float, float]:
     """Draw a batch, learn from it, and return its loss and IoU.
 
     With a frozen encoder only memory and decoder learn, in half the time a step.
     """
-    model, head, sharpness = run.model.segmenter, run.model.head, sharpness_at(stage, run.step / run.steps)
+    model, head = run.model.segmenter, run.model.head
     run.model.train()
     if stage == "image":
         batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
-        loss, iou = image_step(model, batch, run.rng, sharpness)
+        loss, iou = image_step(model, batch, run.rng, head, sharpness)
     else:
         batch = sample_batch(store, run.rng, clips=2, frames=5, things=3)
         loss, iou = clips_step(model, batch, run.rng, None if freeze_encoder else head, sharpness)
@@ -220,8 +242,10 @@ def train_step(
 def train(args: argparse.Namespace) -> None:
     """Train one stage to its last step."""
     store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
-    run = start_run(args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed)
-    if args.stage == "clips" and run.step == 0:
+    run = start_run(
+        args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with
+    )
+    if args.stage == "clips" and run.step == 0 and args.begin_with is None:
         sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)
         with torch.no_grad():
             begin_memory(run.model.segmenter, encode(run.model.segmenter, sample.pixels[:, 0]).vision)
@@ -230,7 +254,10 @@ def train(args: argparse.Namespace) -> None:
     started, recent = time.monotonic(), []
     bar = tqdm(initial=run.step, total=args.steps, desc=args.stage, mininterval=5)
     while run.step < args.steps:
-        recent.append(train_step(run, store, args.stage, freeze_encoder=args.freeze_encoder))
+        sharpness = 1.0 if args.begin_with else sharpness_at(args.stage, run.step / args.steps)
+        recent.append(
+            train_step(run, store, args.stage, sharpness=sharpness, freeze_encoder=args.freeze_encoder)
+        )
         bar.update()
         if run.step % args.every == 0 or run.step == args.steps:
             run.save()
@@ -268,6 +295,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("models/nano/segmenter"), help="where save writes")
     parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
     parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 6e-4)")
+    parser.add_argument("--begin-with", type=Path, help="checkpoint of an earlier run to go on from, edges and all")
     parser.add_argument("--freeze-encoder", action="store_true", help="clips: train memory and decoder only")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--val-batches", type=int, default=12)

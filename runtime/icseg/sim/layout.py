@@ -84,8 +84,8 @@ class Layout:
 
     def random_spot(self, rng: np.random.Generator, *, side: int = 0, far: bool = False) -> Pose:
         """A pose in view; ``side`` -1 or 1 keeps to that side of the view, ``far`` to the further half."""
-        away = float(rng.uniform(0.06 if far else -0.17, 0.24))
-        reach = 0.27 + 0.3 * away
+        away = float(rng.uniform(0.05 if far else -0.14, 0.21))
+        reach = 0.23 + 0.26 * away
         right = float(rng.uniform(0.3, 1.0)) * side * reach if side else float(rng.uniform(-reach, reach))
         x, y = self.world(right, away)
         cx, cy = self.camera.towards_camera

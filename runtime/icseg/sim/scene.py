@@ -153,7 +153,7 @@ def _draw_camera(rng: np.random.Generator) -> CameraPath:
         distance_m=float(rng.uniform(0.60, 0.78)),
         azimuth_deg=float(rng.uniform(-28, 28)),
         elevation_deg=float(rng.uniform(21, 43)),
-        fovy_deg=float(rng.uniform(43, 50)),
+        fovy_deg=float(rng.uniform(36, 42)),
         roll_deg=float(rng.normal(0, 1.5)),
         swing_deg=(float(rng.uniform(0, 4)), float(rng.uniform(0, 1.5))),
         shift_m=float(rng.uniform(0, 0.02)),
