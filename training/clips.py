@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from icseg.sim.things import KINDS
+from training.collage import add_movers, hold_still
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
 
 MIN_AREA_PX = 100
@@ -137,18 +138,39 @@ def normalise(pictures: torch.Tensor) -> torch.Tensor:
 
 
 def sample_batch(
-    store: ClipStore, rng: np.random.Generator, *, clips: int, frames: int, things: int, augmented: bool = True
+    store: ClipStore,
+    rng: np.random.Generator,
+    *,
+    clips: int,
+    frames: int,
+    things: int,
+    augmented: bool = True,
+    still: bool = False,
+    movers: float = 0.0,
 ) -> ClipBatch:
-    """Draw clips at random, and in each of them things that are visible in its first frame."""
+    """Draw clips at random, and in each of them things that are visible in its first frame.
+
+    Args:
+        store: where from.
+        rng: of every choice.
+        clips, frames, things: B, T, K.
+        augmented: zoom, flip, colours, noise.
+        still: every clip is one picture, held under a camera that drifts a little; T is not bounded by the store.
+        movers: share of clips that foreign things move across.
+    """
     pixels, masks, maps, kinds = [], [], [], []
     while len(pixels) < clips:
         number = int(rng.integers(len(store)))
         images, ids = store.clip(number)
-        start = int(rng.integers(0, len(images) - frames + 1))
+        start = int(rng.integers(0, len(images) - (1 if still else frames) + 1))
         pick = slice(start, start + frames)
         if frames > 1 and rng.random() < 0.5:
             pick = slice(start + frames - 1, start - 1 if start else None, -1)  # time runs backwards
-        shown, marks = torch.from_numpy(images[pick].copy()), torch.from_numpy(ids[pick].copy())
+        pictures, maps_of = (
+            hold_still(images[start], ids[start], frames, rng) if still else (images[pick].copy(), ids[pick].copy())
+        )
+        hidden, foreign = add_movers(pictures, maps_of, store, rng) if rng.random() < movers else ([], {})
+        shown, marks = torch.from_numpy(pictures), torch.from_numpy(maps_of)
         if augmented:
             shown, marks = augment(shown, marks, rng)
         else:
@@ -159,6 +181,7 @@ def sample_batch(
             continue
         if frames > 1:  # things that move or get hidden teach more than things that stand
             change = [float((marks == n).float().std(0).sum()) / float((marks[0] == n).sum()) + 0.05 for n in usable]
+            change = [value + 0.3 * (n in hidden) for value, n in zip(change, usable, strict=True)]
             weights = np.array(change) / np.sum(change)
         else:
             weights = None
@@ -166,7 +189,8 @@ def sample_batch(
         pixels.append(normalise(shown))
         masks.append(torch.stack([(marks == int(n)).float() for n in chosen]))
         maps.append(marks)
-        kinds.append({thing["id"]: KINDS.index(thing["kind"]) + 1 for thing in store.truths[number]["things"]})
+        native = {thing["id"]: KINDS.index(thing["kind"]) + 1 for thing in store.truths[number]["things"]}
+        kinds.append(native | foreign)
     return ClipBatch(torch.stack(pixels), torch.stack(masks), torch.stack(maps), kinds)
 
 

@@ -42,6 +42,7 @@ PROMPT_KINDS = ("box", "point", "both")
 PROMPT_SHARES = (0.35, 0.15, 0.5)
 EMA_DECAY = 0.998
 DENSE_WEIGHT = 0.5
+ABSENT_WEIGHT = 4.0
 SUPERVISED_SIDE = 160
 """Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
 
@@ -57,7 +58,8 @@ def judge(
     iou = mask_iou(large.detach(), target)
     shown = visible.float()
     per_mask = mask_loss(large, target, sharpness) + (decoded.iou - iou).square()
-    score = torch.nn.functional.binary_cross_entropy_with_logits(decoded.score, shown)
+    score = torch.nn.functional.binary_cross_entropy_with_logits(decoded.score, shown, reduction="none")
+    score = (score * (1 + (ABSENT_WEIGHT - 1) * (1 - shown))).mean()  # absence is rare, and must be noticed
     return (per_mask * shown).sum() / shown.sum().clamp(min=1) + 0.5 * score, iou
 
 
@@ -233,8 +235,12 @@ def train_step(
         batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
         loss, iou = image_step(model, batch, run.rng, head, sharpness)
     else:
-        batch = sample_batch(store, run.rng, clips=2, frames=5, things=3)
-        loss, iou = clips_step(model, batch, run.rng, None if freeze_encoder else head, sharpness)
+        # by turns: far motion as rendered, and slow motion, with things crossing, of which memory and decoder learn
+        is_slow = run.step % 2 == 1
+        shape = {"frames": 7, "things": 2} if is_slow else {"frames": 5, "things": 3}
+        batch = sample_batch(store, run.rng, clips=2, **shape, still=is_slow, movers=1.0 if is_slow else 0.5)
+        learns_to_see = not (freeze_encoder or is_slow)
+        loss, iou = clips_step(model, batch, run.rng, head if learns_to_see else None, sharpness)
     run.learn(loss)
     return float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")
 
@@ -242,9 +248,7 @@ def train_step(
 def train(args: argparse.Namespace) -> None:
     """Train one stage to its last step."""
     store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
-    run = start_run(
-        args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with
-    )
+    run = start_run(args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with)
     if args.stage == "clips" and run.step == 0 and args.begin_with is None:
         sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)
         with torch.no_grad():
@@ -255,9 +259,7 @@ def train(args: argparse.Namespace) -> None:
     bar = tqdm(initial=run.step, total=args.steps, desc=args.stage, mininterval=5)
     while run.step < args.steps:
         sharpness = 1.0 if args.begin_with else sharpness_at(args.stage, run.step / args.steps)
-        recent.append(
-            train_step(run, store, args.stage, sharpness=sharpness, freeze_encoder=args.freeze_encoder)
-        )
+        recent.append(train_step(run, store, args.stage, sharpness=sharpness, freeze_encoder=args.freeze_encoder))
         bar.update()
         if run.step % args.every == 0 or run.step == args.steps:
             run.save()

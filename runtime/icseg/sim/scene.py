@@ -26,7 +26,7 @@ FINISHES = ("matte", "satin", "glossy")
 MAX_ATTEMPTS = 400
 MIN_CLEAR_PX = 350
 """Of a silhouette at ``JUDGE_HW``: 1400 px at 640x480, where convex outlines are up to a third too big."""
-MIN_CLEAR_SHARE = 0.6
+MIN_CLEAR_SHARE = 0.75
 HIDDEN_SHARE = 0.5
 HIDDEN_S = (0.5, 1.5)
 AMBIGUOUS_CLEAR_S = (0.0, 1.0, 2.0)
