@@ -17,6 +17,7 @@ from icseg.sim.things import KINDS
 FIRST_PASTED_ID = 240
 """Above every id of a scene."""
 MIN_CUTOUT_PX = 350
+MAX_TRIES = 1000
 SCALE = (0.7, 1.7)
 """Of a cut-out: to its own size, or to that of the thing it is to hide."""
 MAX_DRIFT_PX = 22.0
@@ -46,8 +47,12 @@ class Cutout:
 
 
 def cut_out(clips: Clips, rng: np.random.Generator, side_px: float | None = None) -> Cutout:
-    """A thing of a random picture, about ``side_px`` large or as it was, mirrored or in exchanged colours at times."""
-    while True:
+    """A thing of a random picture, about ``side_px`` large or as it was, mirrored or in exchanged colours at times.
+
+    Raises:
+        ValueError: things of the clips are all too small.
+    """
+    for _ in range(MAX_TRIES):
         number = int(rng.integers(len(clips)))
         images, ids = clips.clip(number)
         frame = int(rng.integers(len(images)))
@@ -67,6 +72,7 @@ def cut_out(clips: Clips, rng: np.random.Generator, side_px: float | None = None
         if rng.random() < 0.4:
             picture = picture[..., rng.permutation(3)]
         return Cutout(picture, cover, KINDS.index(thing["kind"]) + 1)
+    raise ValueError(f"collage: no thing of at least {MIN_CUTOUT_PX} px in {MAX_TRIES} tries; expected larger things")
 
 
 def paste(image: np.ndarray, ids: np.ndarray, cutout: Cutout, centre: tuple[float, float], thing_id: int) -> None:
@@ -128,7 +134,9 @@ def add_movers(
     hidden, kinds = [], {}
     for count in range(int(rng.integers(1, MAX_PASTED + 1))):
         target = int(rng.choice(victims)) if victims and rng.random() < 0.7 else None
-        side_px = np.ptp(np.nonzero(ids[0] == target), axis=1).mean() + 1 if target is not None else None
+        outline = np.nonzero(ids[0] == target) if target is not None else ()
+        # earlier cut-outs may have covered it already
+        side_px = float(np.ptp(outline, axis=1).mean()) + 1 if outline and outline[0].size else None
         cutout = cut_out(clips, rng, side_px)
         thing_id = FIRST_PASTED_ID + count
         for t, centre in enumerate(_path(ids, target, rng)):

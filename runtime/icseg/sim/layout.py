@@ -91,7 +91,8 @@ class Layout:
         cx, cy = self.camera.towards_camera
         # Most things turn their broad side to the camera (the handle of a mug beside it), as people put them down.
         yaw = math.atan2(cx, -cy) + float(rng.choice([0.0, math.pi])) + float(rng.normal(0.0, 0.6))
-        if rng.random() < 0.25:
+        # A mug whose handle nobody sees may as well be a can: not where somebody is going to say "the mug".
+        if self.timing.start_s == 0.0 and rng.random() < 0.25:
             yaw = float(rng.uniform(-math.pi, math.pi))
         return Pose(x, y, 0.0, yaw)
 
