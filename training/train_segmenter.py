@@ -284,6 +284,8 @@ def save_model(args: argparse.Namespace) -> None:
         raise SystemExit(f"no checkpoint in {args.run}: train first")
     learner = Learner(seed=0)
     learner.load_state_dict(torch.load(path, weights_only=True)["ema"])
+    with torch.no_grad():
+        learner.segmenter.mask_decoder.pred_obj_score_head.proj_out.bias -= args.score_threshold
     learner.segmenter.half().save_pretrained(args.out)
     print(f"{path.name} -> {args.out}")
 
@@ -298,6 +300,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
     parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 6e-4)")
     parser.add_argument("--begin-with", type=Path, help="checkpoint of an earlier run to go on from, edges and all")
+    parser.add_argument(
+        "--score-threshold", type=float, default=0.0,
+        help="save: object score that separates absent from visible on validation clips; becomes 0 (default 0)",
+    )  # fmt: skip
     parser.add_argument("--freeze-encoder", action="store_true", help="clips: train memory and decoder only")
     parser.add_argument("--every", type=int, default=100, help="steps between checkpoints")
     parser.add_argument("--val-batches", type=int, default=12)
