@@ -2,7 +2,7 @@
 
 A recording is a folder: ``frames.mp4`` (MPEG-4 part 2, what every OpenCV wheel can write and read), ``ids.npz`` (the
 exact instance maps, each a PNG) and ``truth.json``. The pictures are lossy, the maps are not. One recording ships
-with the package in ``clip/``. ``python -m icseg.sim.recording --seed 54 OUT`` makes another.
+with the package in ``clip/``. ``python -m icseg.sim.recording --seed 79 OUT`` makes another.
 """
 
 from __future__ import annotations
