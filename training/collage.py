@@ -7,34 +7,26 @@ opposite. A clip may also be a single picture, held still under a gently moving 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from icseg.sim.things import KINDS
 
+if TYPE_CHECKING:
+    from training.clips import ClipStore
+
 FIRST_PASTED_ID = 240
 """Above every id of a scene."""
 MIN_CUTOUT_PX = 350
+"""Of 320x320: what is smaller makes a blurred cut-out."""
 MAX_TRIES = 1000
 SCALE = (0.7, 1.7)
 """Of a cut-out: to its own size, or to that of the thing it is to hide."""
 MAX_DRIFT_PX = 22.0
 """Of a pasted thing, per frame."""
 MAX_PASTED = 3
-
-
-class Clips(Protocol):
-    """What cut-outs are taken from: a ``ClipStore``."""
-
-    truths: list[dict]  # type: ignore[type-arg]
-
-    def __len__(self) -> int: ...
-
-    def clip(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Images and ids."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +38,7 @@ class Cutout:
     kind: int
 
 
-def cut_out(clips: Clips, rng: np.random.Generator, side_px: float | None = None) -> Cutout:
+def cut_out(clips: ClipStore, rng: np.random.Generator, side_px: float | None = None) -> Cutout:
     """A thing of a random picture, about ``side_px`` large or as it was, mirrored or in exchanged colours at times.
 
     Raises:
@@ -122,7 +114,7 @@ def _path(ids: np.ndarray, target: int | None, rng: np.random.Generator) -> np.n
 
 
 def add_movers(
-    images: np.ndarray, ids: np.ndarray, clips: Clips, rng: np.random.Generator
+    images: np.ndarray, ids: np.ndarray, clips: ClipStore, rng: np.random.Generator
 ) -> tuple[list[int], dict[int, int]]:
     """Move one to three cut-outs across a clip (T, S, S, 3) with ids (T, S, S), in place; most of them hide something.
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.clips import MIN_AREA_PX, ClipStore, augment, normalise
+from training.clips import ClipStore, augment, normalise
 from training.detector_model import MAP_SIDE, STRIDE
 
 SPREAD = 0.09
 """Standard deviation of the target's bump as a share of the box's side. *Source:* TTFNet (alpha 0.54, over 6)."""
 MIN_SPREAD_CELLS = 0.5
+MIN_AREA_PX = 60
+"""Things with fewer visible pixels of the 320x320 frame are neither asked for nor counted as wrong."""
 
 
 @dataclass(frozen=True, slots=True)

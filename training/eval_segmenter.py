@@ -11,6 +11,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,28 @@ def jaccard(predicted: MaskBool, true: MaskBool) -> float:
     return int((predicted & true).sum()) / union if union else 1.0
 
 
-def follow(tracker: Tracker, frames: list[SimFrame], thing_id: int) -> list[float]:
-    """J of every frame from a true box in the first."""
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """One frame: J of the mask, and the object score's logit."""
+
+    j: float
+    object_score: float
+
+
+def follow(tracker: Tracker, frames: list[SimFrame], thing_id: int) -> list[Followed]:
+    """Every frame from a true box in the first."""
     box = frames[0].box_image_px(thing_id)
     assert box is not None
     state = tracker.new_state()
-    scores = []
+    followed = []
     for sim in frames:
         if sim is frames[0]:
             result = tracker.add_prompt(state, sim.frame, 1, Prompt(box))
         else:
             result = tracker.step(state, sim.frame)
-        scores.append(jaccard(result.objects[1].mask, sim.mask(thing_id)))
-    return scores
+        found = result.objects[1]
+        followed.append(Followed(jaccard(found.mask, sim.mask(thing_id)), found.object_score))
+    return followed
 
 
 def main() -> None:
@@ -72,7 +82,7 @@ def main() -> None:
             moving = [n for n in (spec.hidden_id, spec.leaving_id) if n in visible]
             still = np.random.default_rng(seed).choice(visible, size=1)
             for thing_id in dict.fromkeys([*moving, *map(int, still)]):
-                scores = follow(tracker, frames, thing_id)
+                scores = [frame.j for frame in follow(tracker, frames, thing_id)]
                 kind = frames[0].things[thing_id].kind
                 first[kind].append(scores[0])
                 later[kind] += scores[1:]

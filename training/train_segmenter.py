@@ -299,7 +299,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("models/nano/segmenter"), help="where save writes")
     parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
     parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 6e-4)")
-    parser.add_argument("--begin-with", type=Path, help="checkpoint of an earlier run to go on from, edges and all")
+    parser.add_argument("--begin-with", type=Path, help="checkpoint to go on from, edges and all; also to resume")
     parser.add_argument(
         "--score-threshold", type=float, default=0.0,
         help="save: object score that separates absent from visible on validation clips; becomes 0 (default 0)",

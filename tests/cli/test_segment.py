@@ -20,7 +20,7 @@ from icseg.sim.truth import SimFrame
 Run = Callable[..., tuple[int, str, str]]
 FRAMES = 40
 FLOOR_J = 0.8
-"""The right thing, roughly: another thing would give 0. How well the shipped segmenter does is in its card."""
+"""What the demo asks for."""
 
 
 @pytest.fixture(scope="module")

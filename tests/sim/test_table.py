@@ -27,7 +27,7 @@ def table() -> Iterator[SimulatedTable]:
 
 @pytest.fixture(scope="module")
 def scene() -> SceneSpec:
-    """Three mugs; one is hidden by a can that passes, one leaves and comes back. The scene of the shipped clip."""
+    """Two mugs; one is hidden by what passes, one leaves and comes back. The scene of the shipped clip."""
     return make_scene(79, split="test", ambiguous_kind="mug")
 
 
