@@ -19,6 +19,7 @@ from icseg.errors import BackendError, ModelOutputError
 from icseg.session import Session
 from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Box, Frame, Prompt
 from tests.conftest import FakeClock, ManualExecutor, make_frame
 
 BUFFER_FRAMES = 5
@@ -34,6 +35,7 @@ class WaywardPolicy:
 
     def __init__(self) -> None:
         self.moves: list[str] = []
+        self.watch_says = "right"
 
     def next_action(self, dialogue: Dialogue) -> PolicyOutput:
         move = self.moves.pop(0) if self.moves else "give up"
@@ -54,6 +56,19 @@ class WaywardPolicy:
                 raise BackendError("the server is gone")
         return PolicyOutput(GiveUp("nothing fits"))
 
+    def watch(self, keyframe: Frame, box_image_px: Box) -> WaywardPolicy | None:
+        """Watches itself, unless it is blind."""
+        self._say("watch")
+        return None if self.watch_says == "blind" else self
+
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
+        self._say("look")
+        return Prompt((20.0, 10.0, 40.0, 30.0), ((30.0, 20.0),), (1,)) if self.watch_says == "wrong" else None
+
+    def _say(self, call: str) -> None:
+        if self.watch_says == f"{call} dies":
+            raise BackendError("the detector died")
+
 
 class SessionMachine(RuleBasedStateMachine):
     """Drives a session; ``log`` holds every event it ever said."""
@@ -63,7 +78,13 @@ class SessionMachine(RuleBasedStateMachine):
         self.clock, self.executor = FakeClock(), ManualExecutor()
         self.policy, self.visible, self.engine_dies = WaywardPolicy(), True, False
         config = SessionConfig(
-            buffer_frames=BUFFER_FRAMES, catch_up_frames=2, answer_timeout_s=3, search_timeout_s=0.5, camera_timeout_s=4
+            buffer_frames=BUFFER_FRAMES,
+            catch_up_frames=2,
+            answer_timeout_s=3,
+            search_timeout_s=0.5,
+            camera_timeout_s=4,
+            recheck_s=0.1,
+            recheck_doubt_s=0.1,
         )
         tracker = ScriptedTracker(self._is_visible)
         self.session = Session(self.policy, tracker, config, executor=self.executor, clock=self.clock)
@@ -119,6 +140,10 @@ class SessionMachine(RuleBasedStateMachine):
     @rule(visible=st.booleans(), engine_dies=st.integers(0, 5))
     def world(self, visible: bool, engine_dies: int) -> None:
         self.visible, self.engine_dies = visible, engine_dies == 0
+
+    @rule(says=st.sampled_from(("right", "wrong", "blind", "watch dies", "look dies")))
+    def watch(self, says: str) -> None:
+        self.policy.watch_says = says
 
     @rule(count=st.integers(1, 4))
     def step(self, count: int) -> None:

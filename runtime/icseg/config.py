@@ -16,6 +16,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "question_repeats": (0, 5),
     "catch_up_frames": (1, 10_000),
     "search_timeout_s": (0.1, 86_400.0),
+    "recheck_s": (0.01, 3_600.0),
+    "recheck_doubt_s": (0.01, 3_600.0),
+    "recheck_below_iou": (0.0, 1.0),
     "camera_timeout_s": (0.1, 3_600.0),
     "restart_after_frames": (1, 1_000),
 }
@@ -33,6 +36,10 @@ class SessionConfig:
         catch_up_frames: at most this many tracker steps between the keyframe and the live stream.
         every_frame: track every frame and drop none: for recordings, where nothing is live.
         search_timeout_s: how long a lost target is searched, by the stream's clock.
+        rechecks: look now and then whether the mask is still on the target, and correct it, where the policy can.
+        recheck_s: how long between two looks, by the stream's clock.
+        recheck_doubt_s: the same while the target is lost or its mask's estimated IoU is below
+        recheck_below_iou: 0..1.
         camera_timeout_s: silence of the camera that is worth an event, while something is going on.
         restart_after_frames: this many refused frames in a row (another size, stamps in the past) are a new stream.
 
@@ -48,6 +55,10 @@ class SessionConfig:
     catch_up_frames: int = 24
     every_frame: bool = False
     search_timeout_s: float = 30.0
+    rechecks: bool = True
+    recheck_s: float = 0.5
+    recheck_doubt_s: float = 0.2
+    recheck_below_iou: float = 0.6
     camera_timeout_s: float = 2.0
     restart_after_frames: int = 3
 

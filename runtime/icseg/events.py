@@ -67,6 +67,14 @@ class Tracked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected(Event):
+    """The target was known again where the mask was not, and the tracker was prompted there."""
+
+    box_image_px: Box
+    point_image_px: Point
+
+
+@dataclass(frozen=True, slots=True)
 class Lost(Event):
     """The target is not visible any more; the tracker goes on searching."""
 
@@ -93,6 +101,13 @@ class Stopped(Event):
 @dataclass(frozen=True, slots=True)
 class Failed(Event):
     """Something broke: what, and what to do. The session is idle and takes the next command."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded(Event):
+    """Something broke that the session goes on without: what, and what is missing now."""
 
     error: str
 

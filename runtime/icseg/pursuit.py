@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, Protocol
 
 from icseg import events
 from icseg.config import SessionConfig
+from icseg.dialogue.policy import TargetWatch
+from icseg.errors import IcsegError
 from icseg.frames import FrameBuffer
+from icseg.recheck import Recheck
 from icseg.state import State
 from icseg.types import Frame, Prompt, TrackResult
 
@@ -34,7 +38,8 @@ class Pursuit:
     """One target on its way through the stream.
 
     The frames between the keyframe and now are followed in at most ``catch_up_frames`` strides, evenly spread over
-    them; then the newest frame wins. With ``every_frame`` nothing is skipped.
+    them; then the newest frame wins. With ``every_frame`` nothing is skipped. With a watch, a mask that is not on the
+    target any more is corrected in the frame in which that was seen.
 
     Attributes:
         is_live: the last result was made from the newest frame.
@@ -43,8 +48,17 @@ class Pursuit:
         stamp_ns: of the last frame that was taken.
     """
 
-    def __init__(self, tracker: VideoTracker, keyframe: Frame, prompt: Prompt, config: SessionConfig) -> None:
+    def __init__(
+        self,
+        tracker: VideoTracker,
+        keyframe: Frame,
+        prompt: Prompt,
+        config: SessionConfig,
+        watch: TargetWatch | None = None,
+    ) -> None:
         self._tracker, self._state, self._config = tracker, tracker.new_state(), config
+        self._recheck = Recheck(watch, keyframe.stamp_ns, config) if watch is not None else None
+        self._out: list[events.Event] = []
         self._strides_left = config.catch_up_frames
         self._keyframe: tuple[Frame, Prompt] | None = (keyframe, prompt)
         self.stamp_ns = keyframe.stamp_ns
@@ -66,14 +80,13 @@ class Pursuit:
         return lost_since_ns is not None and self.stamp_ns - lost_since_ns >= self._config.search_timeout_s * 1e9
 
     def advance(self, buffer: FrameBuffer, dropped_before: int = 0) -> list[events.Event]:
-        """One tracker step, if there is a frame that was not seen yet: ``Tracked``, and ``Lost`` or ``Found``."""
+        """One tracker step, if there is a frame that was not seen yet: ``Tracked``, and what is to be said of it."""
         result = self._start(buffer) if self._keyframe is not None else self._follow(buffer)
         if result is None:
             return []
         dropped = dropped_before + self.dropped
-        out: list[events.Event] = [
-            events.Tracked(result.stamp_ns, result, self.is_live, dropped, timings_ms=dict(result.timings_ms))
-        ]
+        out, self._out = self._out, []
+        out.append(events.Tracked(result.stamp_ns, result, self.is_live, dropped, timings_ms=dict(result.timings_ms)))
         is_lost = all(thing.is_lost for thing in result.objects.values())
         if is_lost and self.lost_since_ns is None:
             self.lost_since_ns = result.stamp_ns
@@ -103,4 +116,28 @@ class Pursuit:
         self.is_live = step == len(waiting)
         if self.is_live:
             self._strides_left = 0
-        return self._tracker.step(self._state, frame)
+        return self._corrected(frame, self._tracker.step(self._state, frame))
+
+    def _corrected(self, frame: Frame, result: TrackResult) -> TrackResult:
+        """The result, or a better one where the watch knows better."""
+        if self._recheck is None:
+            return result
+        try:
+            look = self._recheck.look(frame, result.objects[OBJECT_ID])
+        except IcsegError as error:
+            self._recheck = None
+            self._out.append(
+                events.Degraded(frame.stamp_ns, f"the mask is no longer checked against the target: {error}")
+            )
+            return result
+        if look is None:
+            return result
+        timings_ms = {**result.timings_ms, "recheck": look.spent_ms}
+        if look.prompt is not None:
+            result = self._tracker.add_prompt(self._state, frame, OBJECT_ID, look.prompt)
+            for stage, spent in result.timings_ms.items():
+                timings_ms[stage] = timings_ms.get(stage, 0.0) + spent
+            box, (point,) = look.prompt.box_image_px, look.prompt.points_image_px
+            assert box is not None
+            self._out.append(events.Corrected(frame.stamp_ns, box, point))
+        return replace(result, timings_ms=timings_ms)

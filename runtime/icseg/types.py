@@ -98,7 +98,7 @@ class ObjectResult:
         area_px: number of True pixels.
         object_score: logit that the object is visible at all; > 0 means visible.
         iou_score: the model's own estimate of the mask's IoU, 0..1.
-        is_lost: not visible (object_score <= 0 or an empty mask).
+        is_lost: not visible (object_score <= 0, an estimated IoU below the tracker's bound, or an empty mask).
     """
 
     object_id: int

@@ -79,6 +79,20 @@ def test_doubtful_masks_are_not_remembered() -> None:
     assert attended(state) == 1
 
 
+def test_scraps_of_an_absent_object_are_not_shown_but_what_a_person_points_at_is() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker(TrackerConfig(visible_min_iou=0.4))
+    graphs.iou_score = 0.3
+    state = tracker.start(make_frame(0), BOX)
+    assert state.latest is not None
+    assert not state.latest.objects[1].is_lost
+    scrap = tracker.step(state, make_frame(1)).objects[1]
+    assert (scrap.is_lost, scrap.area_px, scrap.box_image_px) == (True, 0, None)
+    assert scrap.object_score > 0
+    graphs.iou_score = 0.5
+    assert not tracker.step(state, make_frame(2)).objects[1].is_lost
+
+
 def test_plain_sam2_remembers_everything() -> None:
     graphs = ScriptedGraphs()
     tracker = graphs.tracker(TrackerConfig.plain_sam2())

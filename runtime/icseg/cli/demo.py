@@ -197,7 +197,7 @@ class Demo:
             case events.GaveUp():
                 self.caption = event.reason
                 say(f"icseg:  gave up: {event.reason}")
-            case events.Failed() | events.Rejected():
+            case events.Failed() | events.Rejected() | events.Degraded():
                 say(f"icseg:  {event.error}")
 
     def _print(self, text: str) -> None:

@@ -70,7 +70,7 @@ class LiveJob:
                     frame = next((f for f in reversed(self.frames) if f.stamp_ns == event.stamp_ns), None)
                     if frame is not None:
                         self.recording.add_frame(frame, event.result, self.args.command)
-                elif isinstance(event, events.Rejected):
+                elif isinstance(event, events.Rejected | events.Degraded):
                     print(f"icseg: {event.error}", file=sys.stderr)
                 elif isinstance(event, events.CameraStalled):
                     print(f"icseg: no frame for {event.silent_s:.1f} s; is the camera there?", file=sys.stderr)

@@ -97,7 +97,7 @@ class RecordedJob:
                     self.caption = f"icseg: {event.question}"
                 case events.Answered():
                     self.caption = f"you: {event.text}"
-                case events.Rejected():
+                case events.Rejected() | events.Degraded():
                     print(f"icseg: {event.error}", file=sys.stderr)
                 case events.Targeted():
                     self._track_backwards(event)

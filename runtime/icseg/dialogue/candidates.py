@@ -141,6 +141,11 @@ def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]
     return min(free, key=lambda place: math.dist(place, middle), default=middle)
 
 
+def likeness(a: Detection, b: Detection) -> float:
+    """Probability, 0..1, that two detections have the same kind and the same colour, as far as they are sure of it."""
+    return _overlap(a.kind_probs, b.kind_probs) * _overlap(a.colour_probs, b.colour_probs)
+
+
 def _quality(detection: Detection, hw: tuple[int, int]) -> float:
     height, width = hw
     x0, y0, x1, y1 = clip_box(detection.box_image_px, hw)
@@ -149,13 +154,10 @@ def _quality(detection: Detection, hw: tuple[int, int]) -> float:
 
 
 def _same_thing(target: Detection, detections: Sequence[Detection], config: CandidateConfig) -> Detection | None:
-    def likeness(other: Detection) -> float:
-        return _overlap(target.kind_probs, other.kind_probs) * _overlap(target.colour_probs, other.colour_probs)
-
-    alike = [other for other in detections if likeness(other) >= 0.4]
+    alike = [other for other in detections if likeness(target, other) >= 0.4]
     near = [other for other in alike if box_iou(target.box_image_px, other.box_image_px) >= config.min_link_iou]
     if near:
-        return max(near, key=lambda other: likeness(other) * box_iou(target.box_image_px, other.box_image_px))
+        return max(near, key=lambda other: likeness(target, other) * box_iou(target.box_image_px, other.box_image_px))
     # It moved too far to overlap: only a look that nothing else has still tells it.
     return alike[0] if len(alike) == 1 else None
 

@@ -1,12 +1,13 @@
-"""The one thing a policy must do. Everything about turns, bounds and retries is the agent's."""
+"""The one thing a policy must do, and one that it may. Everything about turns, bounds and retries is the agent's."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from icseg.dialogue.actions import Action
 from icseg.dialogue.dialogue import Dialogue
+from icseg.types import Box, Frame, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +34,30 @@ class Policy(Protocol):
             ModelOutputError: the model answered outside the protocol; the agent records it and asks again, bounded.
             BackendError: the model could not be run or reached.
             Cancelled: ``dialogue.is_cancelled()`` turned true meanwhile.
+        """
+        ...
+
+
+class TargetWatch(Protocol):
+    """Knows one target again; ``target_watch.DetectorWatch`` is one."""
+
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
+        """Where the target is, if the mask with this box (None: lost) is not there.
+
+        Raises:
+            IcsegError: the model behind it failed.
+        """
+        ...
+
+
+@runtime_checkable
+class WatchingPolicy(Policy, Protocol):
+    """A policy that knows its target again, quickly enough to be asked while the target is tracked."""
+
+    def watch(self, keyframe: Frame, box_image_px: Box) -> TargetWatch | None:
+        """A watch over what is in a box of the keyframe, or None when it could not be known again.
+
+        Raises:
+            IcsegError: the model behind it failed.
         """
         ...

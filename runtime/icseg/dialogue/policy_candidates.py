@@ -26,9 +26,10 @@ from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.language import Vocabulary
 from icseg.dialogue.narrowing import NarrowingConfig, Point, decide
 from icseg.dialogue.policy import PolicyOutput
+from icseg.dialogue.target_watch import DetectorWatch, TargetWatchConfig
 from icseg.errors import Cancelled, ConfigError
 from icseg.geometry import box_image_to_vlm, point_image_to_vlm
-from icseg.types import Frame
+from icseg.types import Box, Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class CandidatesConfig:
     """Settings of the policy.
 
     Args:
-        candidates, narrowing: of its parts.
+        candidates, narrowing, target_watch: of its parts.
         keyframes: newest frames among which the keyframe is chosen, 1..6; each costs one detection.
         cached_frames: frames whose detections are kept, 1..64.
 
@@ -46,6 +47,7 @@ class CandidatesConfig:
 
     candidates: CandidateConfig = field(default_factory=CandidateConfig)
     narrowing: NarrowingConfig = field(default_factory=NarrowingConfig)
+    target_watch: TargetWatchConfig = field(default_factory=TargetWatchConfig)
     keyframes: int = 3
     cached_frames: int = 12
 
@@ -86,6 +88,16 @@ class CandidatesPolicy:
         action = self._decide(dialogue, timings_ms)
         timings_ms["decide"] = (time.perf_counter() - started_s) * 1e3 - timings_ms["detect"]
         return PolicyOutput(action, timings_ms=timings_ms)
+
+    def watch(self, keyframe: Frame, box_image_px: Box) -> DetectorWatch | None:
+        """A watch over what is in a box of the keyframe, or None where the detector sees nothing there.
+
+        Raises:
+            BackendError, ModelOutputError: the detector failed.
+        """
+        return DetectorWatch.of(
+            lambda frame: self._detector.detect(frame.image), keyframe, box_image_px, self.config.target_watch
+        )
 
     def _decide(self, dialogue: Dialogue, timings_ms: dict[str, float]) -> Action:
         newest = next(reversed(dialogue.frames.values()))

@@ -22,13 +22,14 @@ class ScriptedTracker:
 
     Args:
         is_visible: stamp_ns -> whether things can be seen; raises to play a broken engine.
+        iou_score: how sure it says it is of a mask, 0..1.
 
     Attributes:
         history: ("prompt" | "step", stamp_ns) of every call.
     """
 
-    def __init__(self, is_visible: Callable[[int], bool] = lambda stamp_ns: True) -> None:
-        self.is_visible = is_visible
+    def __init__(self, is_visible: Callable[[int], bool] = lambda stamp_ns: True, *, iou_score: float = 1.0) -> None:
+        self.is_visible, self.iou_score = is_visible, iou_score
         self.history: list[tuple[str, int]] = []
 
     def new_state(self) -> ScriptedState:
@@ -61,7 +62,7 @@ class ScriptedTracker:
                 box if is_visible else None,
                 int(mask.sum()),
                 object_score=8.0 if is_visible else -8.0,
-                iou_score=1.0 if is_visible else 0.0,
+                iou_score=self.iou_score if is_visible else 0.0,
                 is_lost=not is_visible,
             )
         return TrackResult(frame.stamp_ns, frame.index, objects, {"script": 0.0})

@@ -19,6 +19,8 @@ class TrackerConfig:
         conditioning_slots: prompted frames kept per object, the first and the latest ones, 1..16.
         writes_lost_frames: remember frames in which the object is not visible, as SAM 2 does. Off, because a long
             occlusion would push everything that shows the object out of the memory.
+        visible_min_iou: an object whose mask's estimated IoU is below this is not visible, whatever its object score
+            says, 0..1. SAM 2 has no such bound; near the threshold of the score the masks of absent objects are scraps.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
 
     Raises:
@@ -29,9 +31,15 @@ class TrackerConfig:
     conditioning_slots: int = 2
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
+    visible_min_iou: float = 0.35
 
     def __post_init__(self) -> None:
-        ranges = {"max_objects": (1, 64), "conditioning_slots": (1, 16), "write_min_iou": (0.0, 1.0)}
+        ranges = {
+            "max_objects": (1, 64),
+            "conditioning_slots": (1, 16),
+            "write_min_iou": (0.0, 1.0),
+            "visible_min_iou": (0.0, 1.0),
+        }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             if not low <= value <= high:
@@ -39,8 +47,8 @@ class TrackerConfig:
 
     @classmethod
     def plain_sam2(cls, *, max_objects: int = 8, conditioning_slots: int = 2) -> TrackerConfig:
-        """Remember every frame, as SAM 2's own predictor does; for comparison with it."""
-        return cls(max_objects, conditioning_slots, writes_lost_frames=True, write_min_iou=0.0)
+        """Remember and show every frame, as SAM 2's own predictor does; for comparison with it."""
+        return cls(max_objects, conditioning_slots, writes_lost_frames=True, write_min_iou=0.0, visible_min_iou=0.0)
 
 
 @dataclass(slots=True, eq=False)

@@ -209,7 +209,9 @@ class Tracker:
         with clock.stage(graphs.MASK_DECODER):
             selection = self._decode(conditioned, features, prompt)
         with clock.stage("postprocess"):
-            result = object_result(object_id, selection, image_hw)
+            # what a person points at is shown however it looks
+            min_iou = self.config.visible_min_iou if prompt is None else 0.0
+            result = object_result(object_id, selection, image_hw, min_iou)
         memory = None
         if prompt is not None or self._is_worth_remembering(result):
             with clock.stage(graphs.MEMORY_ENCODER):
@@ -270,10 +272,12 @@ class Tracker:
         return state.latest
 
 
-def object_result(object_id: int, selection: Selection, image_hw: tuple[int, int]) -> ObjectResult:
-    """A chosen mask at the image's size, with what can be read off it."""
+def object_result(
+    object_id: int, selection: Selection, image_hw: tuple[int, int], min_iou: float = 0.0
+) -> ObjectResult:
+    """A chosen mask at the image's size, with what can be read off it; empty where its estimated IoU is too low."""
     height, width = image_hw
-    if selection.is_visible:
+    if selection.is_visible and selection.iou_score >= min_iou:
         # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
         mask = cv2.resize(selection.mask_logits[0, 0], (width, height), interpolation=cv2.INTER_LINEAR) > 0
     else:
