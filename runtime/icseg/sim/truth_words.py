@@ -24,6 +24,7 @@ class Facts:
 
     Attributes:
         boxes: tight box of the visible pixels of every visible thing, by id.
+        hw: height and width of the frame in pixels.
     """
 
     def __init__(self, frame: SimFrame) -> None:
@@ -32,7 +33,7 @@ class Facts:
         found = {thing_id: frame.box_image_px(thing_id) for thing_id in seen}
         self.boxes: dict[int, Box] = {thing_id: box for thing_id, box in found.items() if box is not None}
         self._things = frame.things
-        self._hw = frame.frame.hw
+        self.hw = frame.frame.hw
 
     def thing(self, thing_id: int) -> ThingTruth:
         """What it is."""
@@ -41,7 +42,7 @@ class Facts:
     def place(self, thing_id: int) -> tuple[float, float]:
         """Middle of the visible box as shares of the image's width and height."""
         x, y = box_center(self.boxes[thing_id])
-        return x / self._hw[1], y / self._hw[0]
+        return x / self.hw[1], y / self.hw[0]
 
     def row(self, axis: Axis, ids: frozenset[int]) -> list[int]:
         """Ids from left to right, or from the nearest (the lowest in the image) to the farthest."""
@@ -115,9 +116,9 @@ class Facts:
         )
 
     def _along(self, axis: Axis, thing_id: int) -> float:
-        return self.place(thing_id)[0] if axis == "x" else self.boxes[thing_id][3] / self._hw[0]
+        return self.place(thing_id)[0] if axis == "x" else self.boxes[thing_id][3] / self.hw[0]
 
     def _distance(self, a: int, b: int) -> float:
         """Between the places where two things stand, in shares of the image."""
-        feet = [(self.place(i)[0], self.boxes[i][3] / self._hw[0]) for i in (a, b)]
+        feet = [(self.place(i)[0], self.boxes[i][3] / self.hw[0]) for i in (a, b)]
         return math.dist(*feet)

@@ -1,0 +1,128 @@
+"""What it is worth to check the mask against the target while it is tracked: the whole dialogue, with and without.
+
+Every scene of the test split is rendered once and played to two sessions that differ in ``SessionConfig.rechecks``
+alone: "the mug", the question, the answer of the simulated person a second later, and ten seconds of motion, crossing
+and leaving. J is that of the thing that was meant, over every frame with a result.
+
+    python benchmarks/bench_rechecks.py --save
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.timing import publish, summary_ms
+from icseg import events
+from icseg.assets import nano_models
+from icseg.config import SessionConfig
+from icseg.dialogue.detector_nano import load_detector
+from icseg.dialogue.policy_candidates import CandidatesPolicy
+from icseg.executor import InlineExecutor
+from icseg.session import Session
+from icseg.sim.scene import make_scene
+from icseg.sim.table import SimulatedTable, stream
+from icseg.sim.truth import SimFrame
+from icseg.sim.user import SimulatedUser, matching_ids
+from icseg.tracker.loading import load_tracker
+
+COMMAND, SPEAK_AT, ANSWER_AFTER_NS = "the mug", 15, 1_000_000_000
+GOOD_J = 0.8
+
+
+@dataclass
+class Played:
+    """What one session did in one scene."""
+
+    scores: list[float] = field(default_factory=list)
+    corrections: int = 0
+    look_ms: list[float] = field(default_factory=list)
+    questions: int = 0
+
+    @property
+    def mean_j(self) -> float:
+        """0 when nothing was tracked at all."""
+        return float(np.mean(self.scores)) if self.scores else 0.0
+
+
+def play(session: Session, frames: list[SimFrame], target_id: int) -> Played:
+    """One scene from the first frame to the last; two tracker steps fit between two frames."""
+    user, truth, played = SimulatedUser(target_id), {}, Played()
+    pending: events.Asked | None = None
+    for number, sim in enumerate(frames):
+        now_ns = sim.frame.stamp_ns
+        truth[now_ns] = sim
+        session.push_frame(sim.frame)
+        if number == SPEAK_AT:
+            session.say(COMMAND)
+        if pending is not None and now_ns >= pending.stamp_ns + ANSWER_AFTER_NS:
+            answer, pending = user.answer(pending.question, sim), None
+            session.say(answer if answer is not None else "I can't tell")
+        for event in [*session.step(), *session.step()]:
+            match event:
+                case events.Asked():
+                    pending = event
+                    played.questions += 1
+                case events.Corrected():
+                    played.corrections += 1
+                case events.Tracked():
+                    mask, true = event.result.objects[1].mask, truth[event.stamp_ns].mask(target_id)
+                    union = int((mask | true).sum())
+                    played.scores.append(int((mask & true).sum()) / union if union else 1.0)
+                    if "recheck" in event.timings_ms:
+                        played.look_ms.append(event.timings_ms["recheck"])
+    session.close()
+    return played
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scenes", type=int, default=20)
+    parser.add_argument("--first-seed", type=int, default=3000, help="scenes of the test split from here on")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_rechecks.json")
+    args = parser.parse_args()
+    policy = CandidatesPolicy(load_detector(nano_models() / "detector", threads=args.threads))
+    tracker = load_tracker(nano_models() / "segmenter", threads=args.threads)
+    arms = {"with_rechecks": SessionConfig(), "without": SessionConfig(rechecks=False)}
+    played: dict[str, list[Played]] = defaultdict(list)
+    with SimulatedTable() as table:
+        for seed in tqdm(range(args.first_seed, args.first_seed + args.scenes), unit="scene"):
+            spec = make_scene(seed, split="test", ambiguous_kind="mug")
+            frames = list(stream(table, spec, fps=15.0, duration_s=10.0))
+            fitting = sorted(matching_ids(COMMAND, frames[SPEAK_AT]))
+            target_id = fitting[int(np.random.default_rng(seed).integers(len(fitting)))]
+            for arm, config in arms.items():
+                session = Session(policy, tracker, config, executor=InlineExecutor())
+                played[arm].append(play(session, frames, target_id))
+    results = {
+        "what": "J of the mug that was meant over the whole dialogue, 640x480, 15 frames a second, 10 s",
+        "threads": args.threads,
+        "first_seed": args.first_seed,
+        "scenes": args.scenes,
+        **{
+            arm: {
+                "mean_j": round(float(np.mean([p.mean_j for p in scenes])), 4),
+                "median_j": round(float(np.median([p.mean_j for p in scenes])), 4),
+                f"scenes_above_{GOOD_J}": sum(p.mean_j >= GOOD_J for p in scenes),
+                "scenes_with_a_question": sum(p.questions > 0 for p in scenes),
+                "corrections_per_scene": round(float(np.mean([p.corrections for p in scenes])), 2),
+                "j_by_scene": [round(p.mean_j, 3) for p in scenes],
+            }
+            for arm, scenes in played.items()
+        },
+        "one_look": summary_ms([spent for p in played["with_rechecks"] for spent in p.look_ms]),
+    }
+    publish("bench_rechecks", results, save=args.save)
+
+
+if __name__ == "__main__":
+    main()
