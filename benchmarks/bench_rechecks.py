@@ -26,6 +26,7 @@ from icseg.config import SessionConfig
 from icseg.dialogue.detector_nano import load_detector
 from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.executor import InlineExecutor
+from icseg.metrics import jaccard
 from icseg.session import Session
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
@@ -74,8 +75,7 @@ def play(session: Session, frames: list[SimFrame], target_id: int) -> Played:
                     played.corrections += 1
                 case events.Tracked():
                     mask, true = event.result.objects[1].mask, truth[event.stamp_ns].mask(target_id)
-                    union = int((mask | true).sum())
-                    played.scores.append(int((mask & true).sum()) / union if union else 1.0)
+                    played.scores.append(jaccard(mask, true))
                     if "recheck" in event.timings_ms:
                         played.look_ms.append(event.timings_ms["recheck"])
     session.close()

@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "events": BASE,
     "assets": BASE,
     "state": BASE,
+    "metrics": BASE,
     "conversation": BASE | {"dialogue"},
     "stream": BASE | {"config", "frames"},
     "recheck": BASE | {"config", "dialogue"},

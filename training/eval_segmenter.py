@@ -19,21 +19,16 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from icseg.metrics import jaccard
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
 from icseg.sim.truth import SimFrame
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker
-from icseg.types import MaskBool, Prompt
+from icseg.types import Prompt
 
 MIN_AREA_PX = 250
 """A thing with fewer visible pixels of a 640x480 frame is not prompted."""
-
-
-def jaccard(predicted: MaskBool, true: MaskBool) -> float:
-    """Intersection over union; 1 for two empty masks."""
-    union = int((predicted | true).sum())
-    return int((predicted & true).sum()) / union if union else 1.0
 
 
 @dataclass(frozen=True, slots=True)

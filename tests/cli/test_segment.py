@@ -14,6 +14,7 @@ from pycocotools import mask as coco_mask
 
 from icseg.cli.main import main
 from icseg.cli.record import write_png
+from icseg.metrics import jaccard
 from icseg.sim.recording import load_recording
 from icseg.sim.truth import SimFrame
 
@@ -68,8 +69,7 @@ def mean_j(folder: Path, clip: list[SimFrame]) -> float:
     for sim in clip:
         true = sim.mask(purple_mug(sim))
         mask = masks.get(sim.frame.index, np.zeros_like(true))
-        union = (mask | true).sum()
-        scores.append((mask & true).sum() / union if union else 1.0)
+        scores.append(jaccard(mask, true))
     return float(np.mean(scores))
 
 

@@ -37,6 +37,7 @@ from export.sam2_to_onnx import FORBIDDEN_OPERATORS, TOLERANCE, sample_feeds
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
+from icseg.metrics import jaccard
 from icseg.tracker.graphs import (
     GRAPH_NAMES,
     LABEL_PADDING,
@@ -50,7 +51,7 @@ from icseg.tracker.graphs import (
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
-from icseg.types import Array, MaskBool, Prompt, TrackResult
+from icseg.types import Array, Prompt, TrackResult
 
 PROMPTS = {
     0: (1, Prompt((70.0, 60.0, 190.0, 170.0), ((120.0, 110.0),), (1,))),
@@ -114,11 +115,6 @@ def make_tracker(folder: Path, facts: SegmenterFacts | None = None) -> Tracker:
     return Tracker(runners, manifest, facts, TrackerConfig.plain_sam2())
 
 
-def mask_iou(a: MaskBool, b: MaskBool) -> float:
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 1.0
-
-
 def compare_stream(model: Sam2VideoModel, tracker: Tracker, count: int) -> list[float]:
     """IoU of every object in every frame."""
     session, state = Sam2VideoInferenceSession(dtype=torch.float32), tracker.new_state()
@@ -132,7 +128,7 @@ def compare_stream(model: Sam2VideoModel, tracker: Tracker, count: int) -> list[
         assert got.objects.keys() == expected.keys()
         for object_id, result in got.objects.items():
             assert result.object_score == pytest.approx(scores[object_id], abs=SCORE_TOLERANCE)
-            ious.append(mask_iou(result.mask, expected[object_id]))
+            ious.append(jaccard(result.mask, expected[object_id]))
             areas.append(result.area_px)
         session.processed_frames[frame.index] = None  # transformers keeps every frame for ever
     whole = FRAME_HW[0] * FRAME_HW[1]

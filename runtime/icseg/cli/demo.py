@@ -24,6 +24,7 @@ from icseg.cli.policies import add_options, make_policy, make_tracker
 from icseg.cli.record import Recording, write_png
 from icseg.errors import BackendError
 from icseg.executor import InlineExecutor
+from icseg.metrics import jaccard
 from icseg.session import Session
 from icseg.sim.truth import SimFrame
 from icseg.sim.user import SimulatedUser, matching_ids
@@ -217,8 +218,7 @@ class Demo:
             return
         predicted = event.result.objects[1].mask
         true = self.truth[event.stamp_ns].mask(self.meant)
-        union = int((predicted | true).sum())
-        self.scores.append((event.stamp_ns, int((predicted & true).sum()) / union if union else 1.0))
+        self.scores.append((event.stamp_ns, jaccard(predicted, true)))
 
     def _draw(self, sim: SimFrame) -> None:
         is_now = self.latest is not None and self.latest.stamp_ns == sim.frame.stamp_ns

@@ -26,6 +26,7 @@ from icseg.dialogue.policy import Policy
 from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.errors import IcsegError
 from icseg.executor import InlineExecutor
+from icseg.metrics import jaccard
 from icseg.pursuit import VideoTracker
 from icseg.session import Session
 from icseg.sim.commands import Command, draw_command
@@ -177,8 +178,7 @@ def play(case: Case, policy: Policy, tracker: VideoTracker, person: Answerer) ->
                     has_target, is_right = True, _is_under(event, truth[event.stamp_ns], case.target_id)
                 case events.Tracked():
                     mask, true = event.result.objects[1].mask, truth[event.stamp_ns].mask(case.target_id)
-                    union = int((mask | true).sum())
-                    scores.append(int((mask & true).sum()) / union if union else 1.0)
+                    scores.append(jaccard(mask, true))
                 case events.GaveUp():
                     reason = event.reason
                 case events.Failed():
