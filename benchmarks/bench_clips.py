@@ -1,8 +1,8 @@
 """Tracking over held-out clips with motion and occlusion: J and F from a true box, and from the whole dialogue.
 
-Every clip is a scene of the test split, 10 s at 7.5 frames a second. The thing is one that gets hidden, leaves and
-comes back, or else moves. ``true_box`` prompts it with its true box in the first frame; ``dialogue`` says a command that
-fits it, answers as the simulated person, and follows what the session then tracks. Identity is kept when, after
+Every clip is a scene of the test split, 10 s at 7.5 frames a second. The thing is one that gets hidden, leaves
+and comes back, or else moves. ``true_box`` prompts it with its true box in the first frame; ``dialogue`` says a command
+that fits it, answers as the simulated person, and follows what the session then tracks. Identity is kept when, after
 everything has moved, what the last masks cover is mostly that thing: told apart for things that a like one crossed.
 
     python benchmarks/bench_clips.py --save
