@@ -184,12 +184,16 @@ def start_run(
 ) -> ResumableRun[Learner]:
     """A new run of a stage, or the one that the folder holds.
 
-    A new run begins with all the averaged weights of the checkpoint ``begin_with``; without one, ``clips`` begins with
-    what ``image`` left.
+    A new run begins with all the averaged weights of the checkpoint ``begin_with``, or with the segmenter saved in that
+    folder; without one, ``clips`` begins with what ``image`` left.
     """
     learner, path = Learner(seed), folder / f"{stage}.pt"
     if begin_with is not None and not path.exists():
-        learner.load_state_dict(torch.load(begin_with, weights_only=True)["ema"])
+        if begin_with.is_dir():
+            saved = Sam2VideoModel.from_pretrained(begin_with, dtype=torch.float32)
+            learner.segmenter.load_state_dict(saved.state_dict())
+        else:
+            learner.load_state_dict(torch.load(begin_with, weights_only=True)["ema"])
     elif stage == "clips" and not path.exists():
         trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
         # memory is not trained on single frames: it begins as it is initialised
@@ -299,7 +303,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("models/nano/segmenter"), help="where save writes")
     parser.add_argument("--steps", type=int, help="optimizer steps in all (image 2200, clips 1400)")
     parser.add_argument("--lr", type=float, help="peak learning rate (image 8e-4, clips 6e-4)")
-    parser.add_argument("--begin-with", type=Path, help="checkpoint to go on from, edges and all; also to resume")
+    parser.add_argument(
+        "--begin-with",
+        type=Path,
+        help="checkpoint, or folder that save wrote, to go on from, edges and all; also to resume",
+    )
     parser.add_argument(
         "--score-threshold", type=float, default=0.0,
         help="save: object score that separates absent from visible on validation clips; becomes 0 (default 0)",

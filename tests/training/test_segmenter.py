@@ -105,3 +105,9 @@ def test_commands_train_save_and_give_a_folder_that_loads(data: Path, tmp_path: 
     main(["save", "--run", str(tmp_path / "run"), "--out", str(tmp_path / "model")])
     model = Sam2VideoModel.from_pretrained(tmp_path / "model", dtype=torch.float32)
     assert sum(value.numel() for value in model.parameters()) < 4e6
+    # and training goes on from it: what is new in the checkpoint is one small step away
+    main(["image", *options[:2], "--run", str(tmp_path / "more"), "--begin-with", str(tmp_path / "model"),
+          "--steps", "1", "--every", "1", "--val-batches", "1"])  # fmt: skip
+    weights = torch.load(tmp_path / "more" / "image.pt", weights_only=True)["ema"]
+    name = "mask_decoder.mask_tokens.weight"
+    torch.testing.assert_close(weights[f"segmenter.{name}"], model.state_dict()[name], atol=1e-2, rtol=0)
