@@ -10,6 +10,7 @@ import pytest
 from icseg import events
 from icseg.config import SessionConfig
 from icseg.dialogue.actions import Answer, SelectKeyframe
+from icseg.dialogue.policy import Mistaken
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError
 from icseg.executor import InlineExecutor
@@ -27,10 +28,10 @@ ELSEWHERE = Prompt((40.0, 8.0, 56.0, 24.0), ((48.0, 16.0),), (1,))
 class ScriptedWatch:
     """Says what the script says per frame index, else that the mask is right; raises what it finds there."""
 
-    script: dict[int, Prompt | Exception] = field(default_factory=dict)
+    script: dict[int, Prompt | Mistaken | Exception] = field(default_factory=dict)
     looked: list[tuple[int, Box | None]] = field(default_factory=list)
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
         self.looked.append((frame.index, box_image_px))
         said = self.script.get(frame.index)
         if isinstance(said, Exception):
@@ -94,7 +95,7 @@ def test_a_wrong_mask_is_prompted_anew_in_its_own_frame() -> None:
     tracker = ScriptedTracker()
     session, log = play(ScriptedWatch({5: ELSEWHERE}), tracker, 7)
     (corrected,) = [event for event in log if isinstance(event, events.Corrected)]
-    assert (corrected.box_image_px, corrected.point_image_px) == (ELSEWHERE.box_image_px, (48.0, 16.0))
+    assert corrected.prompt == ELSEWHERE
     assert tracker.history[-3:] == [("step", 5 * FRAME_NS), ("prompt", 5 * FRAME_NS), ("step", 6 * FRAME_NS)]
     tracked = [event for event in log if isinstance(event, events.Tracked)]
     assert [event.stamp_ns // FRAME_NS for event in tracked] == list(range(7))  # one result per frame
@@ -102,6 +103,22 @@ def test_a_wrong_mask_is_prompted_anew_in_its_own_frame() -> None:
     assert boxes[5] == boxes[6] == ELSEWHERE.box_image_px != boxes[4]
     assert tracked[5].timings_ms["recheck"] >= 0
     assert "recheck" not in tracked[6].timings_ms
+    assert session.state is State.TRACKING
+
+
+def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> None:
+    watch = ScriptedWatch({5: Mistaken("the blue box"), 6: Mistaken("the blue box"), 8: ELSEWHERE})
+    tracker = ScriptedTracker()
+    session, log = play(watch, tracker, 13, SessionConfig(recheck_s=0.5))
+    assert of(log, events.Mistaken) == [5, 6]
+    assert [event.what for event in log if isinstance(event, events.Mistaken)] == ["the blue box"] * 2
+    # the tracker shows it again in frame 6, at once looked at; in 7 nothing is said against it, in 8 nobody looks
+    assert [index for index, _ in watch.looked] == [5, 6, 7, 12]
+    assert (of(log, events.Lost), of(log, events.Found)) == ([5], [7])
+    shown = {e.stamp_ns // FRAME_NS: e.result.objects[1] for e in log if isinstance(e, events.Tracked)}
+    assert shown[5].is_lost
+    assert not shown[5].mask.any()
+    assert not shown[7].is_lost
     assert session.state is State.TRACKING
 
 

@@ -14,7 +14,7 @@ from icseg import events
 from icseg.config import SessionConfig
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.dialogue import Dialogue
-from icseg.dialogue.policy import PolicyOutput
+from icseg.dialogue.policy import Mistaken, PolicyOutput
 from icseg.errors import BackendError, ModelOutputError
 from icseg.session import Session
 from icseg.state import State
@@ -61,8 +61,10 @@ class WaywardPolicy:
         self._say("watch")
         return None if self.watch_says == "blind" else self
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
         self._say("look")
+        if self.watch_says == "mistaken":
+            return Mistaken("the red box")
         return Prompt((20.0, 10.0, 40.0, 30.0), ((30.0, 20.0),), (1,)) if self.watch_says == "wrong" else None
 
     def _say(self, call: str) -> None:
@@ -141,7 +143,7 @@ class SessionMachine(RuleBasedStateMachine):
     def world(self, visible: bool, engine_dies: int) -> None:
         self.visible, self.engine_dies = visible, engine_dies == 0
 
-    @rule(says=st.sampled_from(("right", "wrong", "blind", "watch dies", "look dies")))
+    @rule(says=st.sampled_from(("right", "wrong", "mistaken", "blind", "watch dies", "look dies")))
     def watch(self, says: str) -> None:
         self.policy.watch_says = says
 

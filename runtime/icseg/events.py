@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from icseg.types import Box, Point, TrackResult
+from icseg.types import Box, Point, Prompt, TrackResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,14 @@ class Tracked(Event):
 class Corrected(Event):
     """The target was known again where the mask was not, and the tracker was prompted there."""
 
-    box_image_px: Box
-    point_image_px: Point
+    prompt: Prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Mistaken(Event):
+    """The mask was on something else, ``what``: it is dropped, and the target is lost."""
+
+    what: str
 
 
 @dataclass(frozen=True, slots=True)

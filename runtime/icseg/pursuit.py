@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from icseg import events
 from icseg.config import SessionConfig
-from icseg.dialogue.policy import TargetWatch
+from icseg.dialogue.policy import Mistaken, TargetWatch
 from icseg.errors import IcsegError
 from icseg.frames import FrameBuffer
 from icseg.recheck import Recheck
@@ -31,6 +31,10 @@ class VideoTracker(Protocol):
 
     def step(self, state: Any, frame: Frame) -> TrackResult:
         """Follow every thing into this frame."""
+        ...
+
+    def reject(self, state: Any, object_id: int) -> TrackResult:
+        """What the latest frame shows as this thing is something else: it is lost there."""
         ...
 
 
@@ -133,11 +137,13 @@ class Pursuit:
         if look is None:
             return result
         timings_ms = {**result.timings_ms, "recheck": look.spent_ms}
-        if look.prompt is not None:
-            result = self._tracker.add_prompt(self._state, frame, OBJECT_ID, look.prompt)
-            for stage, spent in result.timings_ms.items():
-                timings_ms[stage] = timings_ms.get(stage, 0.0) + spent
-            box, (point,) = look.prompt.box_image_px, look.prompt.points_image_px
-            assert box is not None
-            self._out.append(events.Corrected(frame.stamp_ns, box, point))
+        match look.verdict:
+            case Prompt() as prompt:
+                result = self._tracker.add_prompt(self._state, frame, OBJECT_ID, prompt)
+                for stage, spent in result.timings_ms.items():
+                    timings_ms[stage] = timings_ms.get(stage, 0.0) + spent
+                self._out.append(events.Corrected(frame.stamp_ns, prompt))
+            case Mistaken(what=what):
+                result = self._tracker.reject(self._state, OBJECT_ID)
+                self._out.append(events.Mistaken(frame.stamp_ns, what))
         return replace(result, timings_ms=timings_ms)

@@ -1,4 +1,4 @@
-"""When to look whether the mask is still on the target: now and then, and more often while that is in doubt."""
+"""When to look whether the mask is still on the target: now and then, more often in doubt, always after a mistake."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass
 
 from icseg.config import SessionConfig
-from icseg.dialogue.policy import TargetWatch
+from icseg.dialogue.policy import Mistaken, TargetWatch
 from icseg.types import Frame, ObjectResult, Prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What came of a look: the prompt that corrects the mask, if it needs one, and the milliseconds it took."""
+    """What came of a look (None: nothing to object to), and the milliseconds it took."""
 
-    prompt: Prompt | None
+    verdict: Prompt | Mistaken | None
     spent_ms: float
 
 
@@ -29,6 +29,7 @@ class Recheck:
 
     def __init__(self, watch: TargetWatch, stamp_ns: int, config: SessionConfig) -> None:
         self._watch, self._looked_ns, self._config = watch, stamp_ns, config
+        self._was_mistaken = False
 
     def look(self, frame: Frame, found: ObjectResult) -> Look | None:
         """Look, if it is time to; None if it is not.
@@ -38,9 +39,15 @@ class Recheck:
         """
         is_doubtful = found.is_lost or found.iou_score < self._config.recheck_below_iou
         interval_s = self._config.recheck_doubt_s if is_doubtful else self._config.recheck_s
-        if frame.stamp_ns - self._looked_ns < interval_s * 1e9:
+        # what took the tracker in once will do so again: until a mask is found right, none is believed unseen
+        must_look = self._was_mistaken and not found.is_lost
+        if not must_look and frame.stamp_ns - self._looked_ns < interval_s * 1e9:
             return None
         self._looked_ns = frame.stamp_ns
         begin = time.perf_counter()
-        prompt = self._watch.look(frame, found.box_image_px)
-        return Look(prompt, (time.perf_counter() - begin) * 1e3)
+        verdict = self._watch.look(frame, found.box_image_px)
+        if isinstance(verdict, Mistaken):
+            self._was_mistaken = True
+        elif verdict is not None or not found.is_lost:
+            self._was_mistaken = False
+        return Look(verdict, (time.perf_counter() - begin) * 1e3)

@@ -48,11 +48,14 @@ def test_transcript_tells_the_dialogue_and_timings_their_spread(tmp_path: Path, 
     recording.log += [
         events.Asked(0, "Red or blue?", ("red", "blue"), timings_ms={"response": 12.0}),
         events.Answered(0, "red"),
+        events.Corrected(0, Prompt((1.0, 2.0, 3.0, 4.0), ((2.0, 3.0),), (1,))),
+        events.Mistaken(0, "the blue box"),
         events.Tracked(0, result, True, 0, timings_ms={"image_encoder": 10.0, "mask_decoder": 2.0}),
     ]
     recording.finish({"command": "the mug"})
     transcript = json.loads((tmp_path / "transcript.json").read_text())
-    assert [row["event"] for row in transcript["events"]] == ["Asked", "Answered"]
+    assert [row["event"] for row in transcript["events"]] == ["Asked", "Answered", "Corrected", "Mistaken"]
+    assert transcript["events"][2]["prompt"]["box_image_px"] == [1.0, 2.0, 3.0, 4.0]
     timings = json.loads((tmp_path / "timings.json").read_text())
     assert timings["Tracked"]["total"] == {"median_ms": 12.0, "p95_ms": 12.0, "n": 1}
     assert timings["Asked"]["response"]["n"] == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from icseg.dialogue.detector import Detection
-from icseg.dialogue.policy import WatchingPolicy
+from icseg.dialogue.policy import Mistaken, WatchingPolicy
 from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.dialogue.target_watch import DetectorWatch, TargetWatchConfig
@@ -16,7 +16,7 @@ from icseg.geometry import box_contains
 from icseg.sim.drawn import Drawn, draw_table
 from icseg.sim.truth import SimFrame
 from icseg.sim.truth_detector import TruthDetector
-from icseg.types import Box
+from icseg.types import Box, Prompt
 
 RED, BLUE = Drawn("mug", "red", 0.3), Drawn("mug", "blue", 0.7)
 
@@ -49,7 +49,7 @@ def test_a_mask_that_shrank_to_a_part_is_corrected(share: float) -> None:
     table = draw_table([RED, BLUE])
     x0, y0, x1, y1 = box_of(table, 1)
     prompt = watch_over(1, table).look(table.frame, (x0, y0, x0 + share * (x1 - x0), y1))
-    assert prompt is not None
+    assert isinstance(prompt, Prompt)
     assert prompt.box_image_px == box_of(table, 1)
     assert box_contains(box_of(table, 1), prompt.points_image_px[0])
 
@@ -59,7 +59,7 @@ def test_a_target_elsewhere_is_known_by_its_look(is_lost: bool) -> None:
     before, after = draw_table([RED, BLUE]), draw_table([replace(RED, x=0.9), BLUE], index=1)
     mask_box = None if is_lost else box_of(after, 2)  # on the blue one
     prompt = watch_over(1, before, after).look(after.frame, mask_box)
-    assert prompt is not None
+    assert isinstance(prompt, Prompt)
     assert prompt.box_image_px == box_of(after, 1)
 
 
@@ -67,7 +67,15 @@ def test_what_is_not_in_view_is_not_pointed_at() -> None:
     before, after = draw_table([RED, BLUE]), draw_table([BLUE, Drawn("can", "red", 0.2)], index=1)
     watch = watch_over(1, before, after)
     assert watch.look(after.frame, None) is None
-    assert watch.look(after.frame, box_of(after, 1)) is None
+    assert (
+        watch.look(after.frame, (300.0, 10.0, 340.0, 50.0)) is None
+    )  # on no thing at all: nothing is known against it
+    assert watch.look(after.frame, box_of(after, 1)) == Mistaken("the blue mug")
+
+
+def test_another_kind_of_the_same_colour_may_be_the_target_from_behind() -> None:
+    before, after = draw_table([RED, BLUE]), draw_table([BLUE, Drawn("can", "red", 0.3)], index=1)
+    assert watch_over(1, before, after).look(after.frame, box_of(after, 2)) is None
 
 
 def test_no_guess_between_twins() -> None:
@@ -77,7 +85,7 @@ def test_no_guess_between_twins() -> None:
     assert watch.look(after.frame, None) is None
     x0, y0, x1, y1 = box_of(before, 1)
     prompt = watch.look(before.frame, (x0, y0, (x0 + x1) / 2, y1))
-    assert prompt is not None  # but the one that the mask touches is the one
+    assert isinstance(prompt, Prompt)  # but the one that the mask touches is the one
     assert prompt.box_image_px == box_of(before, 1)
 
 

@@ -13,6 +13,7 @@ from icseg.inference.image_input import normalise_image
 from icseg.tracker.graphs import LABEL_NOT_A_POINT, LABEL_PADDING, MASK_DECODER, MEMORY_ATTENTION, MEMORY_ENCODER
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.state import TrackerConfig, TrackState
+from icseg.tracker.tracker import without_specks
 from icseg.types import Prompt
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
@@ -91,6 +92,36 @@ def test_scraps_of_an_absent_object_are_not_shown_but_what_a_person_points_at_is
     assert scrap.object_score > 0
     graphs.iou_score = 0.5
     assert not tracker.step(state, make_frame(2)).objects[1].is_lost
+
+
+def test_a_rejected_object_is_lost_and_only_its_prompts_are_remembered() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state = tracker.start(make_frame(0), BOX, object_id=4)
+    tracker.step(state, make_frame(1))
+    seen = tracker.step(state, make_frame(2))
+    assert attended(state) == 3
+    result = tracker.reject(state, 4)
+    assert result is state.latest
+    assert (result.objects[4].is_lost, result.objects[4].mask.any(), result.stamp_ns) == (True, False, seen.stamp_ns)
+    assert not seen.objects[4].is_lost  # what was handed out stays as it was
+    assert attended(state) == 1
+    assert not tracker.step(state, make_frame(3)).objects[4].is_lost
+    assert attended(state) == 2
+    with pytest.raises(ValueError, match=r"object 9: expected one of \[4\]"):
+        tracker.reject(state, 9)
+
+
+def test_specks_are_left_out_and_pieces_stay() -> None:
+    logits = np.full((20, 20), -3.0, np.float32)
+    logits[2:12, 2:12] = 5.0  # 100
+    logits[2:12, 14:16] = 4.0  # a piece of 20, seen past something in front
+    logits[18, 18] = 2.0  # a speck
+    clean = without_specks(logits, 0.1)
+    assert (clean > 0).sum() == 120
+    assert clean[18, 18] == -2.0
+    assert without_specks(clean, 0.1) is clean
+    empty = np.full((4, 4), -1.0, np.float32)
+    assert without_specks(empty, 0.5) is empty
 
 
 def test_plain_sam2_remembers_everything() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from icseg import events
 from icseg.cli.overlay import add_caption, draw_objects
 from icseg.errors import BackendError, SourceError
 from icseg.mask_ops.reference import rle_encode
-from icseg.types import Frame, ImageU8, TrackResult
+from icseg.types import Frame, ImageU8, Prompt, TrackResult
 
 
 def write_png(path: Path, image: ImageU8) -> None:
@@ -52,6 +52,8 @@ def event_to_json(event: events.Event) -> dict[str, Any]:
                 }
                 for thing in value.objects.values()
             }
+        elif isinstance(value, Prompt):
+            value = asdict(value)
         elif field.name == "timings_ms":
             value = {stage: round(spent, 3) for stage, spent in value.items()}
         row[field.name] = value

@@ -143,7 +143,12 @@ def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]
 
 def likeness(a: Detection, b: Detection) -> float:
     """Probability, 0..1, that two detections have the same kind and the same colour, as far as they are sure of it."""
-    return _overlap(a.kind_probs, b.kind_probs) * _overlap(a.colour_probs, b.colour_probs)
+    return _overlap(a.kind_probs, b.kind_probs) * colour_likeness(a, b)
+
+
+def colour_likeness(a: Detection, b: Detection) -> float:
+    """Probability, 0..1, that two detections have the same colour: kinds change with the view, colours hardly."""
+    return _overlap(a.colour_probs, b.colour_probs)
 
 
 def _quality(detection: Detection, hw: tuple[int, int]) -> float:

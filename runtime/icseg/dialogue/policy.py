@@ -38,11 +38,21 @@ class Policy(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Mistaken:
+    """The mask is on something else, ``what``, and where the target is is not known."""
+
+    what: str
+
+
 class TargetWatch(Protocol):
     """Knows one target again; ``target_watch.DetectorWatch`` is one."""
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
-        """Where the target is, if the mask with this box (None: lost) is not there.
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
+        """Judge the mask with this box (None: lost).
+
+        Returns:
+            A prompt where the target is, if the mask is not there; ``Mistaken``; or None: nothing to object to.
 
         Raises:
             IcsegError: the model behind it failed.

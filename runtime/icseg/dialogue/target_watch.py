@@ -1,4 +1,4 @@
-"""Is the mask still on the thing that was meant? A detector's answer: a prompt where the thing is, if it is not.
+"""Is the mask still on the thing that was meant? A detector's answer; a prompt where the thing is, if it is not.
 
 A tracker that drifts onto a neighbour, or wakes up on the wrong one after an occlusion, is sure of itself; kind and
 colour of what lies under the mask are evidence from elsewhere. Identity is not guessed: among twins a look tells
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from icseg.dialogue.candidates import likeness, point_on
+from icseg.dialogue.candidates import colour_likeness, likeness, point_on
 from icseg.dialogue.detector import Detection
+from icseg.dialogue.policy import Mistaken
 from icseg.errors import ConfigError
 from icseg.geometry import box_iou
 from icseg.types import Box, Frame, Prompt
@@ -26,6 +27,8 @@ class TargetWatchConfig:
         min_likeness: shared probability of kind and colour from which a detection may be the target.
         min_touch: IoU of the mask's box with the target's from which the mask is on it at all.
         min_fit: IoU of the two boxes from which the mask needs no correction.
+        min_mistake: IoU of the mask's box with another thing's from which the mask is on that.
+        max_colour_likeness: shared probability of colour up to which a thing is surely another.
 
     Raises:
         ConfigError: a value is outside 0..1, or ``min_fit`` is below ``min_touch``.
@@ -35,6 +38,8 @@ class TargetWatchConfig:
     min_likeness: float = 0.4
     min_touch: float = 0.25
     min_fit: float = 0.75
+    min_mistake: float = 0.5
+    max_colour_likeness: float = 0.1
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -80,15 +85,16 @@ class DetectorWatch:
         alike = [d for d in seen if likeness(d, target) >= config.min_likeness]
         return cls(detect, target, is_unique=alike == [target], config=config)
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | None:
-        """Where the target is, if the mask is not there.
+    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
+        """Judge a mask.
 
         Args:
             frame: the image that the mask belongs to.
             box_image_px: of the mask; None when the target is lost.
 
         Returns:
-            A prompt in this frame, or None: the mask is right, or nothing better is known.
+            A prompt in this frame where the target is; ``Mistaken`` when the mask is on a thing of another colour and
+            the target is not known to be anywhere; None when the mask is right, or nothing better is known.
         """
         config = self._config
         seen = [d for d in self._detect(frame) if d.score >= config.min_score]
@@ -102,7 +108,15 @@ class DetectorWatch:
                 return _prompt(target, seen, frame)
         if self._is_unique and len(alike) == 1:
             return _prompt(alike[0], seen, frame)
-        return None
+        return self._mistake(seen, box_image_px) if box_image_px is not None else None
+
+    def _mistake(self, seen: Sequence[Detection], box_image_px: Box) -> Mistaken | None:
+        under = max(seen, key=lambda d: box_iou(d.box_image_px, box_image_px), default=None)
+        if under is None or box_iou(under.box_image_px, box_image_px) < self._config.min_mistake:
+            return None
+        if colour_likeness(under, self._target) > self._config.max_colour_likeness:
+            return None
+        return Mistaken(f"the {under.colour} {under.kind}")
 
 
 def _prompt(target: Detection, others: Sequence[Detection], frame: Frame) -> Prompt:

@@ -106,6 +106,10 @@ class SlotTable:
         attended: npt.NDArray[np.bool_] = is_near & (self.times != _EMPTY)
         return attended
 
+    def forget_recent(self) -> None:
+        """Keep conditioning frames only."""
+        self.times[~self.is_conditioning] = _EMPTY
+
     def clear(self) -> None:
         """Forget all."""
         self.times[:] = _EMPTY
@@ -206,6 +210,11 @@ class MemoryBank:
         view.pointer_mask[:] = np.where(is_attended, 0.0, MASKED)
         view.pointer_offsets[:] = np.where(is_attended, self.pointers.ages(now), 0)
         return view
+
+    def forget_recent(self) -> None:
+        """Forget every frame that held no prompt."""
+        self.memories.forget_recent()
+        self.pointers.forget_recent()
 
     def clear(self) -> None:
         """Forget everything; the arrays stay where they are."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,9 +12,10 @@ from icseg.types import Box, Frame, ObjectResult, Prompt, TrackResult
 
 @dataclass(slots=True)
 class ScriptedState:
-    """The prompt's box per object; and no frame."""
+    """The prompt's box per object, and the latest result; no frame."""
 
     boxes: dict[int, Box] = field(default_factory=dict)
+    latest: TrackResult | None = None
 
 
 class ScriptedTracker:
@@ -25,7 +26,7 @@ class ScriptedTracker:
         iou_score: how sure it says it is of a mask, 0..1.
 
     Attributes:
-        history: ("prompt" | "step", stamp_ns) of every call.
+        history: ("prompt" | "step" | "reject", stamp_ns) of every call.
     """
 
     def __init__(self, is_visible: Callable[[int], bool] = lambda stamp_ns: True, *, iou_score: float = 1.0) -> None:
@@ -48,6 +49,14 @@ class ScriptedTracker:
         self.history.append(("step", frame.stamp_ns))
         return self._result(state, frame)
 
+    def reject(self, state: ScriptedState, object_id: int) -> TrackResult:
+        """The latest result with this object lost; the next frame shows it again."""
+        assert state.latest is not None
+        self.history.append(("reject", state.latest.stamp_ns))
+        found = state.latest.objects[object_id]
+        lost = replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
+        return replace(state.latest, objects={**state.latest.objects, object_id: lost})
+
     def _result(self, state: ScriptedState, frame: Frame) -> TrackResult:
         is_visible = self.is_visible(frame.stamp_ns)
         objects = {}
@@ -65,4 +74,5 @@ class ScriptedTracker:
                 iou_score=self.iou_score if is_visible else 0.0,
                 is_lost=not is_visible,
             )
-        return TrackResult(frame.stamp_ns, frame.index, objects, {"script": 0.0})
+        state.latest = TrackResult(frame.stamp_ns, frame.index, objects, {"script": 0.0})
+        return state.latest

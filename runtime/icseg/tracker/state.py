@@ -21,6 +21,8 @@ class TrackerConfig:
             occlusion would push everything that shows the object out of the memory.
         visible_min_iou: an object whose mask's estimated IoU is below this is not visible, whatever its object score
             says, 0..1. SAM 2 has no such bound; near the threshold of the score the masks of absent objects are scraps.
+        min_piece_share: pieces of a mask smaller than this share of its largest are not shown, 0..1. Pieces of a partly
+            hidden thing are larger; specks beside it would spoil its box.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
 
     Raises:
@@ -32,6 +34,7 @@ class TrackerConfig:
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
     visible_min_iou: float = 0.35
+    min_piece_share: float = 0.1
 
     def __post_init__(self) -> None:
         ranges = {
@@ -39,6 +42,7 @@ class TrackerConfig:
             "conditioning_slots": (1, 16),
             "write_min_iou": (0.0, 1.0),
             "visible_min_iou": (0.0, 1.0),
+            "min_piece_share": (0.0, 1.0),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -48,7 +52,14 @@ class TrackerConfig:
     @classmethod
     def plain_sam2(cls, *, max_objects: int = 8, conditioning_slots: int = 2) -> TrackerConfig:
         """Remember and show every frame, as SAM 2's own predictor does; for comparison with it."""
-        return cls(max_objects, conditioning_slots, writes_lost_frames=True, write_min_iou=0.0, visible_min_iou=0.0)
+        return cls(
+            max_objects,
+            conditioning_slots,
+            writes_lost_frames=True,
+            write_min_iou=0.0,
+            visible_min_iou=0.0,
+            min_piece_share=0.0,
+        )
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -171,6 +171,25 @@ class Tracker:
         updates = [self._segment(track, known, features, frame.hw, clock) for known, track in active]
         return self._commit(state, frame, updates, clock)
 
+    def reject(self, state: TrackState, object_id: int) -> TrackResult:
+        """What the latest frame shows as this object is something else: the object is lost there.
+
+        Whatever was remembered of it without a prompt may show the other thing, and is forgotten.
+
+        Returns:
+            The latest frame's result with this object lost.
+
+        Raises:
+            ValueError: the object is not tracked.
+        """
+        for known, track in state.active():
+            if known == object_id and state.latest is not None:
+                track.bank.forget_recent()
+                lost = lost_result(state.latest.objects[object_id])
+                state.latest = replace(state.latest, objects={**state.latest.objects, object_id: lost})
+                return state.latest
+        raise ValueError(f"object {object_id}: expected one of {list(state.object_ids)}")
+
     def remove(self, state: TrackState, object_id: int) -> None:
         """Stop tracking an object; its place is free at once.
 
@@ -211,7 +230,9 @@ class Tracker:
         with clock.stage("postprocess"):
             # what a person points at is shown however it looks
             min_iou = self.config.visible_min_iou if prompt is None else 0.0
-            result = object_result(object_id, selection, image_hw, min_iou)
+            result = object_result(
+                object_id, selection, image_hw, min_iou=min_iou, min_piece_share=self.config.min_piece_share
+            )
         memory = None
         if prompt is not None or self._is_worth_remembering(result):
             with clock.stage(graphs.MEMORY_ENCODER):
@@ -273,13 +294,29 @@ class Tracker:
 
 
 def object_result(
-    object_id: int, selection: Selection, image_hw: tuple[int, int], min_iou: float = 0.0
+    object_id: int,
+    selection: Selection,
+    image_hw: tuple[int, int],
+    *,
+    min_iou: float = 0.0,
+    min_piece_share: float = 0.0,
 ) -> ObjectResult:
-    """A chosen mask at the image's size, with what can be read off it; empty where its estimated IoU is too low."""
+    """A chosen mask at the image's size, with what can be read off it.
+
+    Args:
+        object_id: the caller's number.
+        selection: the decoder's answer.
+        image_hw: height and width of the image.
+        min_iou: estimated IoU below which the mask is empty.
+        min_piece_share: pieces smaller than this share of the largest are left out.
+    """
     height, width = image_hw
     if selection.is_visible and selection.iou_score >= min_iou:
+        logits = selection.mask_logits[0, 0]
+        if min_piece_share > 0:
+            logits = without_specks(logits, min_piece_share)
         # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
-        mask = cv2.resize(selection.mask_logits[0, 0], (width, height), interpolation=cv2.INTER_LINEAR) > 0
+        mask = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > 0
     else:
         mask = np.zeros(image_hw, np.bool_)
     box, area = mask_box_area(mask)
@@ -292,3 +329,19 @@ def object_result(
         iou_score=selection.iou_score,
         is_lost=area == 0,
     )
+
+
+def lost_result(found: ObjectResult) -> ObjectResult:
+    """The same object, not visible."""
+    return replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
+
+
+def without_specks(logits: Logits, min_share: float) -> Logits:
+    """(h, w) logits; 8-connected positive pieces smaller than a share of the largest turned negative."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    is_speck = areas < min_share * areas[1:].max(initial=0)
+    is_speck[0] = False
+    if count < 3 or not is_speck.any():
+        return logits
+    return np.where(is_speck[labels], -np.abs(logits), logits)
