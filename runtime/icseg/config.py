@@ -57,7 +57,7 @@ class SessionConfig:
     search_timeout_s: float = 30.0
     rechecks: bool = True
     recheck_s: float = 0.5
-    recheck_doubt_s: float = 0.2
+    recheck_doubt_s: float = 0.1
     recheck_below_iou: float = 0.6
     camera_timeout_s: float = 2.0
     restart_after_frames: int = 3

@@ -139,6 +139,9 @@ class Pursuit:
         timings_ms = {**result.timings_ms, "recheck": look.spent_ms}
         match look.verdict:
             case Prompt() as prompt:
+                if look.is_far_off:
+                    # the memories that led the mask here would lead it here again
+                    self._tracker.reject(self._state, OBJECT_ID)
                 result = self._tracker.add_prompt(self._state, frame, OBJECT_ID, prompt)
                 for stage, spent in result.timings_ms.items():
                     timings_ms[stage] = timings_ms.get(stage, 0.0) + spent

@@ -58,9 +58,21 @@ def test_a_mask_that_shrank_to_a_part_is_corrected(share: float) -> None:
 def test_a_target_elsewhere_is_known_by_its_look(is_lost: bool) -> None:
     before, after = draw_table([RED, BLUE]), draw_table([replace(RED, x=0.9), BLUE], index=1)
     mask_box = None if is_lost else box_of(after, 2)  # on the blue one
-    prompt = watch_over(1, before, after).look(after.frame, mask_box)
+    watch = watch_over(1, before, after)
+    first = watch.look(after.frame, mask_box)  # one sighting is no proof; that the mask is on the blue one is known
+    assert first == (None if is_lost else Mistaken("the blue mug"))
+    prompt = watch.look(after.frame, None)
     assert isinstance(prompt, Prompt)
     assert prompt.box_image_px == box_of(after, 1)
+
+
+def test_sightings_that_jump_about_or_are_interrupted_are_no_proof() -> None:
+    before = draw_table([RED])
+    left, right = (draw_table([replace(RED, x=x)], index=1) for x in (0.1, 0.9))
+    nothing = draw_table([], index=2)
+    watch = watch_over(1, before, left, right, nothing)
+    assert [watch.look(sim.frame, None) for sim in (left, right, left, nothing, left)] == [None] * 5
+    assert watch.look(left.frame, None) is not None
 
 
 def test_what_is_not_in_view_is_not_pointed_at() -> None:

@@ -25,6 +25,7 @@ class TargetWatchConfig:
     Args:
         min_score: detections below this are not believed.
         min_likeness: shared probability of kind and colour from which a detection may be the target.
+        min_return_likeness: the same for a detection away from the mask, which must also be seen there twice running.
         min_touch: IoU of the mask's box with the target's from which the mask is on it at all.
         min_fit: IoU of the two boxes from which the mask needs no correction.
         min_mistake: IoU of the mask's box with another thing's from which the mask is on that.
@@ -36,6 +37,7 @@ class TargetWatchConfig:
 
     min_score: float = 0.5
     min_likeness: float = 0.4
+    min_return_likeness: float = 0.7
     min_touch: float = 0.25
     min_fit: float = 0.75
     min_mistake: float = 0.5
@@ -50,7 +52,7 @@ class TargetWatchConfig:
 
 
 class DetectorWatch:
-    """Knows one target again by kind and colour.
+    """Knows one target again by kind and colour. Belongs to one pursuit: remembers the last sighting.
 
     Args:
         detect: the detections in a frame.
@@ -68,6 +70,7 @@ class DetectorWatch:
         config: TargetWatchConfig,
     ) -> None:
         self._detect, self._target, self._is_unique, self._config = detect, target, is_unique, config
+        self._sighting: Box | None = None
 
     @classmethod
     def of(
@@ -99,6 +102,7 @@ class DetectorWatch:
         config = self._config
         seen = [d for d in self._detect(frame) if d.score >= config.min_score]
         alike = [d for d in seen if likeness(d, self._target) >= config.min_likeness]
+        sighting, self._sighting = self._sighting, None
         if box_image_px is not None:
             touched = [d for d in alike if box_iou(d.box_image_px, box_image_px) >= config.min_touch]
             if touched:
@@ -106,8 +110,10 @@ class DetectorWatch:
                 if box_iou(target.box_image_px, box_image_px) >= config.min_fit:
                     return None
                 return _prompt(target, seen, frame)
-        if self._is_unique and len(alike) == 1:
-            return _prompt(alike[0], seen, frame)
+        if self._is_unique and len(alike) == 1 and likeness(alike[0], self._target) >= config.min_return_likeness:
+            self._sighting = alike[0].box_image_px
+            if sighting is not None and box_iou(sighting, self._sighting) >= config.min_touch:
+                return _prompt(alike[0], seen, frame)
         return self._mistake(seen, box_image_px) if box_image_px is not None else None
 
     def _mistake(self, seen: Sequence[Detection], box_image_px: Box) -> Mistaken | None:
