@@ -57,7 +57,7 @@ class Clip:
     event: str
 
     def is_crossed_by_like(self) -> bool:
-        """A thing of its kind overlaps it in the picture at some time, and neither at the first nor at the last."""
+        """A thing of its kind overlaps it in the picture at some time, and not yet in the first frame."""
         like = [n for n, t in self.frames[0].things.items() if t.kind == self.kind and n != self.target_id]
         return any(
             any(_overlap(sim, self.target_id, n) for sim in self.frames)

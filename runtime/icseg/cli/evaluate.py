@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -78,7 +78,7 @@ class Outcome:
     Attributes:
         questions: how often it asked.
         has_target: it pointed at something.
-        is_right: what it pointed at is what was meant (most of the thing's pixels under the box's point or mask).
+        is_right: what it pointed at is what was meant: most of what its box shows of any thing.
         mean_j: of its masks with the truth, over every frame with a result; 0 when there is none.
         reason: why it ended without a target.
     """
@@ -121,7 +121,9 @@ class Guesser:
         return options[int(self._rng.integers(len(options)))]
 
 
-def draw_cases(count: int, first_seed: int, seconds: float, *, is_ambiguous: bool, progress: Callable[[], Any]) -> Any:
+def draw_cases(
+    count: int, first_seed: int, seconds: float, *, is_ambiguous: bool, progress: Callable[[], Any]
+) -> Iterator[Case]:
     """Cases one by one, rendered; every scene gives one. The kind that comes in several goes round.
 
     Raises:
@@ -136,11 +138,13 @@ def draw_cases(count: int, first_seed: int, seconds: float, *, is_ambiguous: boo
     with SimulatedTable() as table:
         while count > 0:
             rng = np.random.default_rng(np.random.SeedSequence([seed, int(is_ambiguous)]))
+            command = None
             try:
                 spec = make_scene(seed, split="test", ambiguous_kind=KINDS[seed % len(KINDS)])
-                command = draw_command(table.render(spec, SPEAK_AT / FPS), rng, is_ambiguous=is_ambiguous)
             except IcsegError:  # no layout for so many large things: the next scene has smaller ones
-                command = None
+                pass
+            else:
+                command = draw_command(table.render(spec, SPEAK_AT / FPS), rng, is_ambiguous=is_ambiguous)
             seed += 1
             if command is None:
                 misses += 1
