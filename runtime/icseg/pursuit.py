@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from icseg import events
 from icseg.config import SessionConfig
-from icseg.dialogue.policy import Mistaken, TargetWatch
+from icseg.dialogue.policy import Mistaken, Policy, WatchingPolicy
 from icseg.errors import IcsegError
 from icseg.frames import FrameBuffer
 from icseg.recheck import Recheck
@@ -42,8 +42,8 @@ class Pursuit:
     """One target on its way through the stream.
 
     The frames between the keyframe and now are followed in at most ``catch_up_frames`` strides, evenly spread over
-    them; then the newest frame wins. With ``every_frame`` nothing is skipped. With a watch, a mask that is not on the
-    target any more is corrected in the frame in which that was seen.
+    them; then the newest frame wins. With ``every_frame`` nothing is skipped. With a policy that knows its target,
+    a mask that is not on the target any more is corrected in the frame in which that was seen.
 
     Attributes:
         is_live: the last result was made from the newest frame.
@@ -58,10 +58,11 @@ class Pursuit:
         keyframe: Frame,
         prompt: Prompt,
         config: SessionConfig,
-        watch: TargetWatch | None = None,
+        policy: Policy,
     ) -> None:
         self._tracker, self._state, self._config = tracker, tracker.new_state(), config
-        self._recheck = Recheck(watch, keyframe.stamp_ns, config) if watch is not None else None
+        self._watcher = policy if config.rechecks and isinstance(policy, WatchingPolicy) else None
+        self._recheck: Recheck | None = None
         self._out: list[events.Event] = []
         self._strides_left = config.catch_up_frames
         self._keyframe: tuple[Frame, Prompt] | None = (keyframe, prompt)
@@ -104,7 +105,21 @@ class Pursuit:
         assert self._keyframe is not None
         (keyframe, prompt), self._keyframe = self._keyframe, None
         self.is_live = not buffer.after(self.stamp_ns)
+        self._recheck = self._watch(keyframe, prompt)
         return self._tracker.add_prompt(self._state, keyframe, OBJECT_ID, prompt)
+
+    def _watch(self, keyframe: Frame, prompt: Prompt) -> Recheck | None:
+        if self._watcher is None or prompt.box_image_px is None:
+            return None
+        try:
+            watch = self._watcher.watch(keyframe, prompt.box_image_px)
+        except IcsegError as error:
+            self._degrade(keyframe, f"the mask is not checked against the target: {error}")
+            return None
+        return Recheck(watch, keyframe.stamp_ns, self._config) if watch is not None else None
+
+    def _degrade(self, frame: Frame, error: str) -> None:
+        self._out.append(events.Degraded(frame.stamp_ns, error))
 
     def _follow(self, buffer: FrameBuffer) -> TrackResult | None:
         waiting = buffer.after(self.stamp_ns)
@@ -130,9 +145,7 @@ class Pursuit:
             look = self._recheck.look(frame, result.objects[OBJECT_ID])
         except IcsegError as error:
             self._recheck = None
-            self._out.append(
-                events.Degraded(frame.stamp_ns, f"the mask is no longer checked against the target: {error}")
-            )
+            self._degrade(frame, f"the mask is no longer checked against the target: {error}")
             return result
         if look is None:
             return result

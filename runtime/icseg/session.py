@@ -20,7 +20,7 @@ from icseg.config import SessionConfig
 from icseg.conversation import Conversation
 from icseg.dialogue.actions import Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
-from icseg.dialogue.policy import Policy, TargetWatch, WatchingPolicy
+from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
 from icseg.inbox import Inbox
 from icseg.intent import is_command, is_stop
@@ -165,18 +165,7 @@ class Session:
         self._out.append(events.Targeted(keyframe.stamp_ns, box, point, timings_ms=self._response_ms()))
         self._reset(State.TARGETING)
         prompt = Prompt(box, (point,), (1,))
-        self._pursuit = Pursuit(self._tracker, keyframe, prompt, self.config, self._watch(target))
-
-    def _watch(self, target: Target) -> TargetWatch | None:
-        policy = self._agent.policy
-        if not (self.config.rechecks and isinstance(policy, WatchingPolicy)):
-            return None
-        try:
-            return policy.watch(target.keyframe, target.box_image_px)
-        except IcsegError as error:
-            stamp_ns = target.keyframe.stamp_ns
-            self._out.append(events.Degraded(stamp_ns, f"the mask is not checked against the target: {error}"))
-            return None
+        self._pursuit = Pursuit(self._tracker, keyframe, prompt, self.config, self._agent.policy)
 
     def _go_on_tracking(self) -> None:
         if self._pursuit is None:
