@@ -13,8 +13,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from icseg.sim.things import KINDS
 from training.collage import add_movers, hold_still
+from training.dense_head import class_of
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
 
 MIN_AREA_PX = 100
@@ -84,7 +84,7 @@ class ClipBatch:
         pixels: (B, T, 3, S, S) float32, normalised.
         masks: (B, K, T, S, S) float32 in {0, 1}: the things to segment.
         ids: (B, T, S, S) uint8: every thing.
-        kind_of: per clip, thing id -> 1..8 in the order of ``KINDS``.
+        kind_of: per clip, thing id -> class of its kind (``dense_head.class_of``).
     """
 
     pixels: torch.Tensor
@@ -189,7 +189,7 @@ def sample_batch(
         pixels.append(normalise(shown))
         masks.append(torch.stack([(marks == int(n)).float() for n in chosen]))
         maps.append(marks)
-        native = {thing["id"]: KINDS.index(thing["kind"]) + 1 for thing in store.truths[number]["things"]}
+        native = {thing["id"]: class_of(thing["kind"]) for thing in store.truths[number]["things"]}
         kinds.append(native | foreign)
     return ClipBatch(torch.stack(pixels), torch.stack(masks), torch.stack(maps), kinds)
 
@@ -220,3 +220,15 @@ def prompts_from_masks(masks: torch.Tensor, kind: str, rng: np.random.Generator)
         coords.append(points)
         labels.append(marks)
     return torch.tensor(np.array(coords), dtype=torch.float32), torch.tensor(labels)
+
+
+def rough_masks(masks: torch.Tensor, side: int, rng: np.random.Generator) -> torch.Tensor:
+    """(N, S, S) in {0, 1} -> (N, side, side) logits of masks that are a little too large, too small or shifted."""
+    small = F.interpolate(masks[:, None], size=(side, side), mode="area")
+    shift = [int(value) for value in rng.integers(-1, 2, 2)]
+    small = small.roll(shift, dims=(2, 3))
+    grow = int(rng.integers(-1, 2))
+    if grow:
+        small = grow * F.max_pool2d(grow * small, 3, stride=1, padding=1)
+    logits: torch.Tensor = (small[:, 0] - 0.5) * float(rng.uniform(4, 20))
+    return logits

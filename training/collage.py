@@ -6,13 +6,13 @@ opposite. A clip may also be a single picture, held still under a gently moving 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from icseg.sim.things import KINDS
+from training.dense_head import class_of
 
 if TYPE_CHECKING:
     from training.clips import ClipStore
@@ -27,11 +27,13 @@ SCALE = (0.7, 1.7)
 MAX_DRIFT_PX = 22.0
 """Of a pasted thing, per frame."""
 MAX_PASTED = 3
+ALIKE_SHARE = 0.4
+"""Of things that hide another: in its colour, so that colour alone does not tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """One thing's visible part: picture (h, w, 3) uint8, cover (h, w) float32 in 0..1, and its kind, 1..8."""
+    """One thing's visible part: picture (h, w, 3) uint8, cover (h, w) float32 in 0..1, and the class of its kind."""
 
     picture: np.ndarray
     cover: np.ndarray
@@ -63,8 +65,15 @@ def cut_out(clips: ClipStore, rng: np.random.Generator, side_px: float | None = 
             picture, cover = picture[:, ::-1], cover[:, ::-1]
         if rng.random() < 0.4:
             picture = picture[..., rng.permutation(3)]
-        return Cutout(picture, cover, KINDS.index(thing["kind"]) + 1)
+        return Cutout(picture, cover, class_of(thing["kind"]))
     raise ValueError(f"collage: no thing of at least {MIN_CUTOUT_PX} px in {MAX_TRIES} tries; expected larger things")
+
+
+def in_colour_of(cutout: Cutout, image: np.ndarray, mask: np.ndarray) -> Cutout:
+    """The cut-out with the mean colour of what a mask (S, S) shows in a picture (S, S, 3); its shading stays."""
+    inside = cutout.picture[cutout.cover > 0.5]
+    shift = image[mask].mean(0) - inside.mean(0)
+    return replace(cutout, picture=np.clip(np.round(cutout.picture + shift), 0, 255).astype(np.uint8))
 
 
 def paste(image: np.ndarray, ids: np.ndarray, cutout: Cutout, centre: tuple[float, float], thing_id: int) -> None:
@@ -119,7 +128,7 @@ def add_movers(
     """Move one to three cut-outs across a clip (T, S, S, 3) with ids (T, S, S), in place; most of them hide something.
 
     Returns:
-        The things that were to be hidden, and the kinds (1..8) of the pasted ones by id.
+        The things that were to be hidden, and the classes of the pasted ones by id.
     """
     numbers, areas = np.unique(ids[0], return_counts=True)
     victims = [int(n) for n, area in zip(numbers, areas, strict=True) if n and area >= MIN_CUTOUT_PX]
@@ -130,6 +139,8 @@ def add_movers(
         # earlier cut-outs may have covered it already
         side_px = float(np.ptp(outline, axis=1).mean()) + 1 if outline and outline[0].size else None
         cutout = cut_out(clips, rng, side_px)
+        if side_px is not None and rng.random() < ALIKE_SHARE:
+            cutout = in_colour_of(cutout, images[0], ids[0] == target)
         thing_id = FIRST_PASTED_ID + count
         for t, centre in enumerate(_path(ids, target, rng)):
             paste(images[t], ids[t], cutout, (float(centre[0]), float(centre[1])), thing_id)

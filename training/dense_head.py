@@ -16,6 +16,13 @@ from training.segmenter_forward import Features
 
 STRIDE = 4
 CLASSES = 1 + len(KINDS)
+UNNAMED_CLASS = -1
+"""Of things that have no name: their edges are taught, their class is not."""
+
+
+def class_of(kind: str) -> int:
+    """1..8, or ``UNNAMED_CLASS``."""
+    return KINDS.index(kind) + 1 if kind in KINDS else UNNAMED_CLASS
 
 
 def dense_targets(ids: np.ndarray, kind_of: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -23,11 +30,11 @@ def dense_targets(ids: np.ndarray, kind_of: dict[int, int]) -> tuple[np.ndarray,
 
     Args:
         ids: (T, S, S) uint8 instance map.
-        kind_of: thing id -> 1..8.
+        kind_of: thing id -> ``class_of`` its kind.
 
     Returns:
-        (T, S/4, S/4) int64 classes, 0 = no thing, and (T, 4, S/4, S/4) float32: distances from the cell to the left,
-        upper, right and lower edge of its thing's visible box, in quarters of the image's side.
+        (T, S/4, S/4) int64 classes, 0 = no thing, -1 = unnamed, and (T, 4, S/4, S/4) float32: distances from the cell
+        to the left, upper, right and lower edge of its thing's visible box, in quarters of the image's side.
     """
     cells = ids[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
     table = np.zeros(256, np.int64)
@@ -72,8 +79,8 @@ class DenseHead(nn.Module):
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = self.layers(torch.cat(maps, 1))
         out = out.float()
-        entropy = F.cross_entropy(out[:, :CLASSES], classes, reduction="none")
-        is_thing = (classes > 0).float()
+        entropy = F.cross_entropy(out[:, :CLASSES], classes, reduction="none", ignore_index=UNNAMED_CLASS)
+        is_thing = (classes != 0).float()
         share = is_thing.mean().clamp(min=1e-3)
         balanced = (entropy * is_thing).mean() / share + (entropy * (1 - is_thing)).mean() / (1 - share)
         distance = F.smooth_l1_loss(out[:, CLASSES:], edges, reduction="none", beta=0.1).sum(1)

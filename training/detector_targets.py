@@ -65,7 +65,7 @@ def things_in(
     things, unclear = [], np.zeros(ids.shape, bool)
     for entry in truth:
         rows, cols = np.nonzero(ids == entry["id"])
-        if rows.size == 0:
+        if rows.size == 0 or entry["kind"] not in kinds:  # what has no name is background: nobody asks for it
             continue
         if rows.size < MIN_AREA_PX:
             unclear[rows, cols] = True

@@ -27,6 +27,7 @@ from icseg.errors import IcsegError
 from icseg.sim.scene import SPLIT_KEYS, SceneSpec, Split, make_scene
 from icseg.sim.table import SimulatedTable
 from icseg.sim.things import KINDS
+from icseg.sim.unnamed import TRAIN_UNNAMED
 
 SIDE_PX = 320
 CAMERA_HW = (480, 640)
@@ -34,6 +35,8 @@ FRAMES_PER_CLIP = 6
 SPACING_S = (0.07, 0.35)
 SPEED_M_S = (0.2, 0.75)
 AMBIGUOUS_SHARE = 0.3
+UNNAMED_SHARE = 0.5
+"""Of clips in which half of the things have no name."""
 STILL_SHARE = 0.1
 SWAYING_CAMERA_SHARE = 0.2
 CLIP_KEY = 77
@@ -44,7 +47,7 @@ RESEED = 1_000_000
 @cache
 def process_table() -> SimulatedTable:
     """The one table of this process."""
-    table = SimulatedTable(max_hw=CAMERA_HW)
+    table = SimulatedTable(max_hw=CAMERA_HW, has_unnamed=True)
     atexit.register(table.close)
     return table
 
@@ -54,6 +57,7 @@ def draw_clip(split: Split, number: int) -> tuple[SceneSpec, float]:
     rng = np.random.default_rng(np.random.SeedSequence([SPLIT_KEYS[split], number, CLIP_KEY]))
     spacing_s = float(rng.uniform(*SPACING_S))
     kind = ("mug" if rng.random() < 0.5 else str(rng.choice(KINDS))) if rng.random() < AMBIGUOUS_SHARE else None
+    unnamed = tuple(TRAIN_UNNAMED) if rng.random() < UNNAMED_SHARE else ()
     moves = bool(rng.random() >= STILL_SHARE)
     speed = float(rng.uniform(*SPEED_M_S))
     seed = number
@@ -61,7 +65,7 @@ def draw_clip(split: Split, number: int) -> tuple[SceneSpec, float]:
         try:
             scene = make_scene(
                 seed, split=split, ambiguous_kind=kind, motion=moves, motion_start_s=0.0,
-                duration_s=spacing_s * (FRAMES_PER_CLIP - 1), max_speed_m_s=speed,
+                duration_s=spacing_s * (FRAMES_PER_CLIP - 1), max_speed_m_s=speed, unnamed=unnamed,
             )  # fmt: skip
             break
         except IcsegError:
@@ -120,8 +124,8 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("data/nano"), help="folder for train/ and val/")
-    parser.add_argument("--train-clips", type=int, default=2600)
-    parser.add_argument("--val-clips", type=int, default=120)
+    parser.add_argument("--train-clips", type=int, default=5200)
+    parser.add_argument("--val-clips", type=int, default=240)
     parser.add_argument("--clips-per-shard", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1, help="processes, one OpenGL context each")
     args = parser.parse_args()

@@ -6,7 +6,7 @@ absent, which kills the gradient of an untrained network, and it loops over thin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,11 +53,19 @@ def encode(model: Sam2VideoModel, pixels: torch.Tensor) -> Features:
 
 
 def decode(
-    model: Sam2VideoModel, features: Features, conditioned: torch.Tensor, coords: torch.Tensor, labels: torch.Tensor
+    model: Sam2VideoModel,
+    features: Features,
+    conditioned: torch.Tensor,
+    coords: torch.Tensor,
+    labels: torch.Tensor,
+    masks: torch.Tensor | None = None,
 ) -> Decoded:
-    """Decode N things, each with its own conditioned features and P prompt points."""
+    """Decode N things, each with its own conditioned features, P prompt points and perhaps (4h, 4w) prompt logits."""
     sparse, dense = model.prompt_encoder(
-        input_points=coords[:, None], input_labels=labels[:, None], input_boxes=None, input_masks=None
+        input_points=coords[:, None],
+        input_labels=labels[:, None],
+        input_boxes=None,
+        input_masks=None if masks is None else masks[:, None],
     )
     position = model.get_image_wide_positional_embeddings().expand(len(conditioned), -1, -1, -1)
     with half():
@@ -82,10 +90,22 @@ def no_prompt(count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.zeros(count, 1, 2), -torch.ones(count, 1, dtype=torch.long)
 
 
-def encode_memory(model: Sam2VideoModel, vision: torch.Tensor, decoded: Decoded, binarize: bool) -> torch.Tensor:
-    """(N, C, h, w) features and N masks -> (h*w, N, 64) memories, as the video model writes them."""
+def encode_memory(
+    model: Sam2VideoModel,
+    vision: torch.Tensor,
+    decoded: Decoded,
+    binarize: bool,
+    spoilt: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """(N, C, h, w) features and N masks -> (h*w, N, 64) memories, as the video model writes them.
+
+    Args:
+        spoilt: (N, 4h, 4w) logits to remember instead of the decoded ones; those of absent things stay absent.
+    """
     side = model.config.image_size
     absent = decoded.score <= 0
+    if spoilt is not None:
+        decoded = replace(decoded, logits=spoilt)
     logits = torch.where(absent[:, None, None], torch.full_like(decoded.logits, -1024.0), decoded.logits)
     large = F.interpolate(logits[:, None], size=(side, side), mode="bilinear", align_corners=False)
     shown = (large > 0).float() if binarize else large.sigmoid()

@@ -22,8 +22,17 @@ from tqdm import tqdm
 from transformers import Sam2VideoModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from training.clips import MIN_AREA_PX, VISIBLE_PX, ClipBatch, ClipStore, prompts_from_masks, sample_batch
+from training.clips import (
+    MIN_AREA_PX,
+    VISIBLE_PX,
+    ClipBatch,
+    ClipStore,
+    prompts_from_masks,
+    rough_masks,
+    sample_batch,
+)
 from training.dense_head import DenseHead, dense_targets
+from training.mistakes import Mistakes, draw_mistakes
 from training.nano_config import HIDDEN, begin_memory, build_nano_segmenter
 from training.resumable import ResumableRun
 from training.segmenter_forward import (
@@ -40,6 +49,8 @@ from training.segmenter_losses import mask_iou, mask_loss, soft_target
 
 PROMPT_KINDS = ("box", "point", "both")
 PROMPT_SHARES = (0.35, 0.15, 0.5)
+MASK_PROMPT_SHARE = 0.1
+"""Of batches prompted by a rough mask instead of box or points."""
 EMA_DECAY = 0.998
 DENSE_WEIGHT = 0.5
 ABSENT_WEIGHT = 4.0
@@ -63,6 +74,18 @@ def judge(
     return (per_mask * shown).sum() / shown.sum().clamp(min=1) + 0.5 * score, iou
 
 
+def decode_prompted(
+    model: Sam2VideoModel, features: Features, masks: torch.Tensor, rng: np.random.Generator
+) -> Decoded:
+    """Decode N things by a prompt of a random kind, without memory. masks: (N, S, S), none empty."""
+    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
+    if rng.random() < MASK_PROMPT_SHARE:
+        rough = rough_masks(masks, features.high0.shape[-1], rng)
+        return decode(model, features, conditioned, *no_prompt(len(masks)), rough)
+    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
+    return decode(model, features, conditioned, coords, labels)
+
+
 def image_step(
     model: Sam2VideoModel,
     batch: ClipBatch,
@@ -75,9 +98,7 @@ def image_step(
     encoded = encode(model, batch.pixels[:, 0])
     features = encoded.select(torch.arange(clips).repeat_interleave(things))
     masks = batch.masks[:, :, 0].flatten(0, 1)
-    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
-    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
-    decoded = decode(model, features, conditioned, coords, labels)
+    decoded = decode_prompted(model, features, masks, rng)
     loss, iou = judge(decoded, masks, masks.sum((1, 2)) >= VISIBLE_PX, sharpness)
     if head is not None:
         loss = loss + dense_loss(head, encoded, batch)
@@ -92,13 +113,19 @@ def dense_loss(head: DenseHead, encoded: Features, batch: ClipBatch) -> torch.Te
 
 
 def track_clip(
-    model: Sam2VideoModel, features: Features, masks: torch.Tensor, kind: str, rng: np.random.Generator
+    model: Sam2VideoModel,
+    features: Features,
+    masks: torch.Tensor,
+    kind: str,
+    rng: np.random.Generator,
+    mistakes: Mistakes | None = None,
 ) -> list[Decoded]:
     """Follow N things through T frames from a prompt in the first.
 
     Args:
         features: of N * T frames, thing-major (thing 0's T frames first).
         masks: (N, T, S, S).
+        mistakes: what to remember wrongly.
     """
     things, frames = masks.shape[:2]
     rows = torch.arange(things) * frames
@@ -116,7 +143,8 @@ def track_clip(
         conditioned = attend(model, now.vision, bank, pointers)
         out.append(decode(model, now, conditioned, *no_prompt(things)))
         if t + 1 < frames:
-            memories.append(encode_memory(model, now.vision, out[t], binarize=False))
+            spoilt = mistakes.spoil(out[t].logits, t) if mistakes is not None else None
+            memories.append(encode_memory(model, now.vision, out[t], binarize=False, spoilt=spoilt))
     return out
 
 
@@ -138,7 +166,8 @@ def clips_step(
     rows = torch.arange(clips * frames).view(clips, 1, frames).expand(-1, things, -1).flatten()
     masks = batch.masks.flatten(0, 1)
     kind = str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES))
-    decoded = track_clip(model, encoded.select(rows), masks, kind, rng)
+    mistakes = draw_mistakes(batch, encoded.high0.shape[-1], rng) if model.training else None
+    decoded = track_clip(model, encoded.select(rows), masks, kind, rng, mistakes)
     visible = masks.sum((2, 3)) >= VISIBLE_PX
     judged = [judge(frame, masks[:, t], visible[:, t], sharpness if t else 1.0) for t, frame in enumerate(decoded)]
     later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
@@ -159,9 +188,7 @@ def prompt_last_frame(
     if not seen.any():
         return torch.zeros(())
     masks, features = masks[seen], encoded.select(rows[seen])
-    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
-    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
-    return 0.5 * judge(decode(model, features, conditioned, coords, labels), masks, torch.ones(len(masks)) > 0)[0]
+    return 0.5 * judge(decode_prompted(model, features, masks, rng), masks, torch.ones(len(masks)) > 0)[0]
 
 
 def sharpness_at(stage: str, progress: float) -> float:

@@ -10,6 +10,7 @@ import pytest
 from icseg.sim.motion import Motion, Pose, carry, leave_and_return, pass_in_front, push, still
 from icseg.sim.scene import make_scene
 from icseg.sim.things import COLOURS, KINDS, SIZES, mesh_of, radius_of
+from icseg.sim.unnamed import TEST_UNNAMED, TRAIN_UNNAMED
 from icseg.sim.view import CameraPath, camera_at
 
 TOP_SPEED_M_S = 0.25
@@ -103,7 +104,7 @@ def test_a_motion_needs_increasing_times() -> None:
         Motion((1.0, 1.0), (Pose(0, 0), Pose(1, 0)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*KINDS, *TRAIN_UNNAMED, *TEST_UNNAMED])
 def test_meshes_stand_on_the_table_and_face_outwards(kind: str) -> None:
     mesh = mesh_of(kind)
     assert mesh.vertices[:, 2].min() >= -1e-9
@@ -113,8 +114,36 @@ def test_meshes_stand_on_the_table_and_face_outwards(kind: str) -> None:
     assert volume > 0
 
 
+def test_the_handle_of_a_mug_faces_outwards() -> None:
+    mesh = mesh_of("mug")
+    corners = mesh.vertices[mesh.faces]
+    is_handle = corners[..., 0].min(1) > 0.045
+    a, b, c = np.moveaxis(corners[is_handle], 1, 0)
+    normals = np.cross(b - a, c - a)
+    # the upper half of the handle's outside looks up, the lower half down
+    up, height = normals[:, 2], corners[is_handle].mean(1)[:, 2] - 0.049
+    is_outside = np.hypot(corners[is_handle].mean(1)[:, 0] - 0.04, height) > 0.027
+    assert float((up * np.sign(height))[is_outside].sum()) > 0
+
+
 def test_the_camera_sees_its_look_at_point_in_the_middle() -> None:
     camera = camera_at(CameraPath((0.1, 0.2, 0.0), 0.7, 20.0, 30.0, 45.0, roll_deg=3.0), 0.0)
     x, y, depth = camera.project(np.array([[0.1, 0.2, 0.0]]), (480, 640))[0]
     assert (x, y, depth) == pytest.approx((320, 240, 0.7))
     assert math.isclose(float(np.linalg.det(camera.axes)), 1.0)
+
+
+def test_unnamed_kinds_stand_in_for_half_of_the_things_and_can_be_ambiguous() -> None:
+    names = tuple(TEST_UNNAMED)
+    kinds = [
+        thing.truth.kind
+        for seed in range(8)
+        for thing in make_scene(seed, split="test", ambiguous_kind=names[seed], unnamed=names).things
+    ]
+    assert any(kind in KINDS for kind in kinds)
+    scene = make_scene(1, split="test", ambiguous_kind="unnamed_ring", unnamed=names)
+    assert 2 <= sum(thing.truth.kind == "unnamed_ring" for thing in scene.things) <= 4
+    assert scene.hidden_id is not None
+    assert scene.truths[scene.hidden_id].kind == "unnamed_ring"
+    with pytest.raises(ValueError, match="unnamed_ring"):
+        make_scene(1, split="test", ambiguous_kind="unnamed_ring")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch")
-from training.collage import FIRST_PASTED_ID, Cutout, add_movers, cut_out, hold_still, paste
+from training.collage import FIRST_PASTED_ID, Cutout, add_movers, cut_out, hold_still, in_colour_of, paste
 
 SIDE = 160
 GREEN, RED = (0, 200, 0), (200, 0, 0)
@@ -86,3 +86,12 @@ def test_a_still_picture_keeps_ids_and_picture_together_while_the_camera_drifts(
         inside = picture[..., 0] > 150
         assert (inside != (marks == 1)).mean() < 0.02
     assert (maps[0] != maps[-1]).any()
+
+
+def test_a_cut_out_takes_the_colour_of_what_it_hides_and_keeps_its_shading() -> None:
+    images, ids = OneClip().clip(0)
+    shaded = blue(20, 30)
+    shaded.picture[:10] = (40, 0, 210)
+    alike = in_colour_of(shaded, images[0], ids[0] == 1)
+    assert alike.picture.reshape(-1, 3).mean(0) == pytest.approx(RED, abs=25)
+    assert (alike.picture[:10, :, 0].astype(int) - alike.picture[10:, :, 0]).min() > 30

@@ -6,7 +6,8 @@ Knows geometry and time; knows nothing about light, surfaces or the renderer.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -237,15 +238,32 @@ def draw_cast(rng: np.random.Generator, ambiguous_kind: str | None) -> list[Thin
     return [ThingTruth(index + 1, *look) for index, look in enumerate(looks[:8])]
 
 
+def exchange(rng: np.random.Generator, cast: list[ThingTruth], keep: str | None, kinds: Sequence[str]) -> None:
+    """Let half of the cast, but not those of the kind to keep, be of other kinds; in place."""
+    for index, thing in enumerate(cast):
+        if thing.kind != keep and rng.random() < 0.5:
+            cast[index] = replace(thing, kind=str(rng.choice(kinds)))
+
+
 def draw_layout(
-    rng: np.random.Generator, camera: CameraPath, timing: Timing, *, ambiguous_kind: str | None, has_motion: bool
+    rng: np.random.Generator,
+    camera: CameraPath,
+    timing: Timing,
+    *,
+    ambiguous_kind: str | None,
+    has_motion: bool,
+    unnamed: Sequence[str] = (),
 ) -> Layout | None:
     """Draw a cast, give its members their parts and place them; None when they do not fit."""
     cast = draw_cast(rng, ambiguous_kind)
+    if unnamed:
+        exchange(rng, cast, ambiguous_kind, unnamed)
     layout = Layout(camera, timing)
     rest = list(cast)
     if has_motion:
-        target = cast[0] if ambiguous_kind else next((t for t in cast if t.kind in EASILY_HIDDEN), None)
+        target = (
+            cast[0] if ambiguous_kind else next((t for t in cast if t.kind in EASILY_HIDDEN or t.kind in unnamed), None)
+        )
         if target is not None and (ambiguous_kind or rng.random() < 0.7):
             kinds = [thing.kind for thing in cast]
             free = [kind for kind in OCCLUDERS if kind != ambiguous_kind and kinds.count(kind) < MAX_PER_KIND]

@@ -72,7 +72,7 @@ def _arc(
 
 def _handle(center_xz: tuple[float, float], radius: float, half_yz: tuple[float, float]) -> Mesh:
     """Half a ring in the xz plane with an elliptic section; its ends lie inside the wall of the mug."""
-    bend = np.radians(np.linspace(94, -94, 18))[None, :]
+    bend = np.radians(np.linspace(-94, 94, 18))[None, :]
     section = np.radians(np.linspace(0, 360, 10, endpoint=False))[:, None]
     reach = radius + half_yz[1] * np.cos(section)
     x = center_xz[0] + reach * np.cos(bend)
@@ -124,11 +124,11 @@ def can_ends() -> Mesh:
     """The bare metal ends of the can."""
     lower = lathe([(0.0, 0.003), (0.024, 0.003)], [(0.024, 0.0), (0.0266, 0.0), (0.0266, 0.007)])
     rim = [(0.0276, 0.116), (0.0288, 0.1195), (0.0284, 0.1215), (0.0262, 0.1215), (0.0255, 0.1175)]
-    tab = _slab((0.0, 0.006, 0.1185), (0.007, 0.011, 0.0012))
+    tab = slab((0.0, 0.006, 0.1185), (0.007, 0.011, 0.0012))
     return join(lower, lathe(rim, [(0.0255, 0.1175), (0.0, 0.1175)]), tab)
 
 
-def _slab(center: tuple[float, float, float], half: tuple[float, float, float]) -> Mesh:
+def slab(center: tuple[float, float, float], half: tuple[float, float, float]) -> Mesh:
     """A box with sharp edges."""
     sides = []
     for axis in range(3):
@@ -144,7 +144,7 @@ def _slab(center: tuple[float, float, float], half: tuple[float, float, float]) 
 
 def box() -> Mesh:
     """A carton, taller than wide and wider than deep."""
-    return _slab((0.0, 0.0, 0.059), (0.042, 0.026, 0.059))
+    return slab((0.0, 0.0, 0.059), (0.042, 0.026, 0.059))
 
 
 def ball() -> Mesh:

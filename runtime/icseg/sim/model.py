@@ -5,6 +5,7 @@ A scene is then only state: ``apply_scene`` shows and colours the members, ``app
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from icseg.sim.scene import FINISHES, SceneSpec, SurfaceSpec
 from icseg.sim.textures import SIDE_PX, table_textures, wall_textures
-from icseg.sim.things import KIND_SHAPES, SIZE_SCALE
+from icseg.sim.things import KIND_SHAPES, SIZE_SCALE, Kind, unnamed_shapes
 from icseg.sim.view import camera_at
 from icseg.types import ImageU8
 
@@ -166,9 +167,9 @@ def _add_room(spec: Any) -> None:
     world.add_camera(name="robot", pos=(0, -0.6, 0.5))
 
 
-def _add_pool(spec: Any) -> None:
+def _add_pool(spec: Any, shapes: Mapping[str, Kind]) -> None:
     mesh_type = mujoco.mjtGeom.mjGEOM_MESH
-    for kind, shape in KIND_SHAPES.items():
+    for kind, shape in shapes.items():
         parts = [("body", shape.body())] + ([("trim", shape.trim())] if shape.trim else [])
         for size, scale in SIZE_SCALE.items():
             for part, mesh in parts:
@@ -186,18 +187,20 @@ def _add_pool(spec: Any) -> None:
                         geom.material, geom.rgba = "trim", (*shape.trim_rgb, 1.0)
 
 
-def build_stage(shadow_map_px: int, samples: int, max_hw: tuple[int, int]) -> Stage:
+def build_stage(shadow_map_px: int, samples: int, max_hw: tuple[int, int], *, has_unnamed: bool = False) -> Stage:
     """Compile the model.
 
     Args:
         shadow_map_px: side of the shadow map.
         samples: per pixel, against jagged edges in the picture (never in the masks); 0 = off.
         max_hw: largest picture.
+        has_unnamed: the pool holds the kinds that have no name too.
     """
+    shapes = KIND_SHAPES | unnamed_shapes() if has_unnamed else KIND_SHAPES
     spec = mujoco.MjSpec()
     _add_surfaces(spec)
     _add_room(spec)
-    _add_pool(spec)
+    _add_pool(spec, shapes)
     spec.stat.extent, spec.stat.center = 1.0, (0.0, 0.0, 0.0)
     # MuJoCo lights by vertex; a spot on a plane needs more of them than its default grid has.
     spec.visual.quality.numquads = 14
@@ -207,7 +210,7 @@ def build_stage(shadow_map_px: int, samples: int, max_hw: tuple[int, int]) -> St
     spec.visual.global_.offheight, spec.visual.global_.offwidth = max_hw
     model = spec.compile()
     pool: dict[tuple[str, str], list[tuple[int, list[int]]]] = {}
-    for kind, shape in KIND_SHAPES.items():
+    for kind, shape in shapes.items():
         names = ["body"] + (["trim"] if shape.trim else [])
         for size in SIZE_SCALE:
             pool[kind, size] = [

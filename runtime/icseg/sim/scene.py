@@ -6,7 +6,7 @@ scene, because the split is a part of the random key.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -114,6 +114,7 @@ def make_scene(
     duration_s: float = 10.0,
     motion_start_s: float = 3.0,
     max_speed_m_s: float = 0.25,
+    unnamed: Sequence[str] = (),
 ) -> SceneSpec:
     """Draw a scene.
 
@@ -127,21 +128,23 @@ def make_scene(
         duration_s: of the scene.
         motion_start_s: things are at rest before; with 0 they may be under way when the scene begins.
         max_speed_m_s: of things.
+        unnamed: kinds without a name that stand in for half of the things (``sim/unnamed.py``); ``ambiguous_kind`` may
+            be one of these.
 
     Raises:
         ValueError: a negative seed, or an unknown split or kind.
         IcsegError: no scene fits the wishes (for example no time for a pass in a short scene).
     """
-    if seed < 0 or split not in get_args(Split) or ambiguous_kind not in (None, *KINDS):
+    if seed < 0 or split not in get_args(Split) or ambiguous_kind not in (None, *KINDS, *unnamed):
         raise ValueError(
-            f"scene: expected seed >= 0, split of {get_args(Split)}, kind of {KINDS}; got {seed}, {split!r}, "
-            f"{ambiguous_kind!r}"
+            f"scene: expected seed >= 0, split of {get_args(Split)}, kind of {(*KINDS, *unnamed)}; got {seed}, "
+            f"{split!r}, {ambiguous_kind!r}"
         )
     timing = Timing(motion_start_s, duration_s, max_speed_m_s)
     for attempt in range(MAX_ATTEMPTS):
         rng = np.random.default_rng(np.random.SeedSequence([SPLIT_KEYS[split], seed, attempt]))
         camera = _draw_camera(rng)
-        layout = draw_layout(rng, camera, timing, ambiguous_kind=ambiguous_kind, has_motion=motion)
+        layout = draw_layout(rng, camera, timing, ambiguous_kind=ambiguous_kind, has_motion=motion, unnamed=unnamed)
         if layout is not None and _is_good(layout, ambiguous_kind):
             return _dress(rng, layout, seed, split)
     raise IcsegError(f"scene: seed {seed} found no layout for {ambiguous_kind=}, {motion=}, {duration_s=}")

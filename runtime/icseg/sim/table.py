@@ -32,16 +32,24 @@ class SimulatedTable:
         shadow_map_px: side of the shadow map; smaller is faster and coarser.
         samples: per pixel against jagged edges; 0 = off.
         max_hw: largest picture that will be asked for.
+        has_unnamed: scenes may hold kinds that have no name; the model compiles longer.
 
     Raises:
         BackendError: MuJoCo or OSMesa is missing; the text says what to install.
     """
 
-    def __init__(self, *, shadow_map_px: int = 1024, samples: int = 0, max_hw: tuple[int, int] = DEFAULT_HW) -> None:
+    def __init__(
+        self,
+        *,
+        shadow_map_px: int = 1024,
+        samples: int = 0,
+        max_hw: tuple[int, int] = DEFAULT_HW,
+        has_unnamed: bool = False,
+    ) -> None:
         self._mujoco = _import_mujoco()
         from icseg.sim.model import build_stage
 
-        self._stage = build_stage(shadow_map_px, samples, max_hw)
+        self._stage = build_stage(shadow_map_px, samples, max_hw, has_unnamed=has_unnamed)
         self._renderers: dict[tuple[int, int], Any] = {}
         self._applied: SceneSpec | None = None
         self._option = self._mujoco.MjvOption()

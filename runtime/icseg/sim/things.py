@@ -1,6 +1,7 @@
 """What can stand on the simulated table: kinds, colours, sizes, and how much room each takes.
 
-Knows nothing about places, cameras or the renderer.
+Knows nothing about places, cameras or the renderer. ``KINDS`` are those that have a name; ``shape_of`` knows the
+unnamed ones too.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from icseg.sim import meshes
 from icseg.sim.meshes import Mesh
+from icseg.sim.unnamed import TEST_UNNAMED, TRAIN_UNNAMED
 
 Rgb = tuple[float, float, float]
 Disc = tuple[float, float, float]
@@ -70,20 +74,40 @@ SIZES: tuple[str, ...] = tuple(SIZE_SCALE)
 
 
 @cache
+def unnamed_shapes() -> dict[str, Kind]:
+    """Every kind that has no name, of the training and of the test."""
+    shapes = {}
+    for kind, body in {**TRAIN_UNNAMED, **TEST_UNNAMED}.items():
+        vertices = body().vertices
+        radius_m = float(np.linalg.norm(vertices[:, :2], axis=1).max())
+        shapes[kind] = Kind(body, ((0.0, 0.0, radius_m),), float(vertices[:, 2].max()))
+    return shapes
+
+
+def shape_of(kind: str) -> Kind:
+    """The shape of a kind, named or not.
+
+    Raises:
+        KeyError: there is no such kind.
+    """
+    return KIND_SHAPES.get(kind) or unnamed_shapes()[kind]
+
+
+@cache
 def mesh_of(kind: str) -> Mesh:
     """The coloured part of a kind at scale 1; do not write to it."""
-    return KIND_SHAPES[kind].body()
+    return shape_of(kind).body()
 
 
 def footprint_of(kind: str, size: str) -> tuple[Disc, ...]:
     """Discs (x, y, radius) in metres, in the thing's own frame."""
     scale = SIZE_SCALE[size]
-    return tuple((x * scale, y * scale, r * scale) for x, y, r in KIND_SHAPES[kind].footprint)
+    return tuple((x * scale, y * scale, r * scale) for x, y, r in shape_of(kind).footprint)
 
 
 def height_of(kind: str, size: str) -> float:
     """Upper end above the table in metres when the thing stands on it."""
-    return KIND_SHAPES[kind].height_m * SIZE_SCALE[size]
+    return shape_of(kind).height_m * SIZE_SCALE[size]
 
 
 def radius_of(kind: str, size: str) -> float:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from icseg.errors import ConfigError
+from icseg.tracker.extent import Extent
 from icseg.tracker.memory_bank import BankShape, MemoryBank
-from icseg.types import Frame, TrackResult
+from icseg.types import Frame, MaskBool, TrackResult
+
+UNBOUNDED_GROWTH = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class TrackerConfig:
         min_piece_share: pieces of a mask smaller than this share of its largest are not shown, 0..1. Pieces of a partly
             hidden thing are larger; specks beside it would spoil its box.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
+        max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
+            its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound.
 
     Raises:
         ConfigError: a value is outside its range.
@@ -33,6 +38,7 @@ class TrackerConfig:
     conditioning_slots: int = 2
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
+    max_growth: float = 1.1
     visible_min_iou: float = 0.35
     min_piece_share: float = 0.1
 
@@ -43,6 +49,7 @@ class TrackerConfig:
             "write_min_iou": (0.0, 1.0),
             "visible_min_iou": (0.0, 1.0),
             "min_piece_share": (0.0, 1.0),
+            "max_growth": (1.0, UNBOUNDED_GROWTH),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -59,6 +66,7 @@ class TrackerConfig:
             write_min_iou=0.0,
             visible_min_iou=0.0,
             min_piece_share=0.0,
+            max_growth=UNBOUNDED_GROWTH,
         )
 
 
@@ -70,16 +78,21 @@ class ObjectTrack:
         bank: allocated with the state and reused from object to object.
         object_id: the caller's number; None while the place is free.
         written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
+        extent: how large it has been since its latest prompt.
+        before: (h, w) its mask in the latest frame that showed it; None before the first.
     """
 
     bank: MemoryBank
     object_id: int | None = None
     written_frame: int = -1
+    extent: Extent | None = None
+    before: MaskBool | None = None
 
     def release(self) -> None:
         """Free the place."""
         self.bank.clear()
         self.object_id, self.written_frame = None, -1
+        self.extent = self.before = None
 
 
 @dataclass(frozen=True, slots=True)

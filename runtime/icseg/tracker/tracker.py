@@ -23,11 +23,12 @@ from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
 from icseg.mask_ops.reference import mask_box_area
 from icseg.tracker import graphs
+from icseg.tracker.extent import Extent, main_piece
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
-from icseg.tracker.state import ObjectTrack, TrackCapacity, TrackerConfig, TrackState
-from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
+from icseg.tracker.state import UNBOUNDED_GROWTH, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
+from icseg.types import Array, Frame, ImageU8, Logits, MaskBool, ObjectResult, Prompt, TrackResult
 
 STAGES = (
     "preprocess",
@@ -49,6 +50,8 @@ class _Update:
     pointer: Logits
     memory: Logits | None
     is_conditioning: bool
+    extent: Extent
+    before: MaskBool | None
 
 
 class _Clock:
@@ -228,13 +231,17 @@ class Tracker:
         with clock.stage(graphs.MASK_DECODER):
             selection = self._decode(conditioned, features, prompt)
         with clock.stage("postprocess"):
+            selection, extent = self._within_extent(track, selection, is_prompted=prompt is not None)
             # what a person points at is shown however it looks
             min_iou = self.config.visible_min_iou if prompt is None else 0.0
             result = object_result(
                 object_id, selection, image_hw, min_iou=min_iou, min_piece_share=self.config.min_piece_share
             )
         memory = None
-        if prompt is not None or self._is_worth_remembering(result):
+        is_possible = track.extent is None or track.extent.allows(extent, self.config.max_growth)
+        if prompt is None and track.extent is not None:
+            extent = track.extent.grown_to(extent) if is_possible else track.extent
+        if prompt is not None or (is_possible and self._is_worth_remembering(result)):
             with clock.stage(graphs.MEMORY_ENCODER):
                 feeds = {
                     "vision_features": vision,
@@ -243,7 +250,26 @@ class Tracker:
                     "binarize": np.full(1, prompt is not None, np.float32),
                 }
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
-        return _Update(track, object_id, result, selection.object_pointer, memory, is_conditioning=prompt is not None)
+        return _Update(
+            track,
+            object_id,
+            result,
+            selection.object_pointer,
+            memory,
+            is_conditioning=prompt is not None,
+            extent=extent,
+            before=selection.mask_logits[0, 0] > 0 if is_possible and not result.is_lost else track.before,
+        )
+
+    def _within_extent(
+        self, track: ObjectTrack, selection: Selection, *, is_prompted: bool
+    ) -> tuple[Selection, Extent]:
+        """The selection without pieces that cannot be the object, and the extent of what is left."""
+        logits = selection.mask_logits[0, 0]
+        is_bounded = self.config.max_growth < UNBOUNDED_GROWTH
+        if is_bounded and not is_prompted and track.extent is not None and track.before is not None:
+            logits = main_piece(logits, track.before, track.extent, self.config.max_growth)
+        return replace(selection, mask_logits=logits[None, None]), Extent.of(logits > 0)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
@@ -279,6 +305,7 @@ class Tracker:
         for update in updates:
             track, is_again = update.track, update.track.written_frame == state.frame_count
             track.object_id = update.object_id
+            track.extent, track.before = update.extent, update.before
             objects[update.object_id] = update.result
             if update.memory is not None:
                 track.bank.write(

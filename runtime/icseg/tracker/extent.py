@@ -1,0 +1,91 @@
+"""How large an object has been, and what of a mask can be the object.
+
+A tracker that takes a neighbour in shows a mask in two pieces, or one far larger than before, and remembers it: from
+then on every frame agrees. A thing of a real scene is in one place and does not grow by half from frame to frame. In
+the spirit of the motion gate of SAMURAI (arXiv 2411.11922) and the anchors of DAM4SAM (arXiv 2411.17576), without the
+alternative masks that they choose from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from icseg.types import Logits, MaskBool
+
+GROWTH_PER_FRAME = 1.01
+"""How fast the limit follows a thing that comes nearer."""
+SLACK_CELLS = 1.5
+"""Of a box's side: what the edge of a coarse mask may be off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Width, height and area of what was seen of an object at its largest, in cells of the mask logits."""
+
+    width: float
+    height: float
+    area: float
+
+    @classmethod
+    def of(cls, mask: MaskBool) -> Extent:
+        """Of a mask (h, w); all 0 when it is empty."""
+        rows, cols = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
+        if rows.size == 0:
+            return cls(0.0, 0.0, 0.0)
+        return cls(float(cols[-1] - cols[0] + 1), float(rows[-1] - rows[0] + 1), float(np.count_nonzero(mask)))
+
+    def allows(self, other: Extent, max_growth: float) -> bool:
+        """Something of the other extent can be the same thing.
+
+        A thing that turns may become as wide as it was high.
+        """
+        side = max_growth * max(self.width, self.height) + SLACK_CELLS
+        return max(other.width, other.height) <= side and other.area <= max_growth**2 * self.area + SLACK_CELLS**2
+
+    def holds(self, other: Extent, max_growth: float) -> bool:
+        """Pieces that together have the other extent can be parts of the same thing, partly hidden."""
+        return (
+            other.width <= max_growth * self.width + SLACK_CELLS
+            and other.height <= max_growth * self.height + SLACK_CELLS
+        )
+
+    def grown_to(self, other: Extent) -> Extent:
+        """The extent after another one was seen: larger by ``GROWTH_PER_FRAME`` at most, never smaller."""
+        return Extent(
+            _followed(self.width, other.width), _followed(self.height, other.height), _followed(self.area, other.area)
+        )
+
+
+def _followed(old: float, new: float) -> float:
+    return max(old, min(new, old * GROWTH_PER_FRAME))
+
+
+def main_piece(logits: Logits, before: MaskBool, extent: Extent, max_growth: float) -> Logits:
+    """What of a mask can be one thing: its main piece, and others as long as all together are not too large.
+
+    Args:
+        logits: (h, w) of the mask.
+        before: (h, w) the mask of the latest frame that showed the object.
+        extent: of the object so far.
+        max_growth: see ``Extent.allows``.
+
+    Returns:
+        (h, w) logits; those of pieces left out are negative.
+    """
+    mask = logits > 0
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    if count < 3 or extent.holds(Extent.of(mask), max_growth):
+        return logits
+    overlap = np.bincount(labels[before], minlength=count).astype(np.float64)
+    # among pieces that were not there before, or all were: the largest
+    order = sorted(range(1, count), key=lambda n: (-overlap[n], -int(stats[n, cv2.CC_STAT_AREA])))
+    kept: npt.NDArray[np.bool_] = labels == order[0]
+    for number in order[1:]:
+        together = kept | (labels == number)
+        if extent.holds(Extent.of(together), max_growth):
+            kept = together
+    return np.where(mask & ~kept, -np.abs(logits), logits)
