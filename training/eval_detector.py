@@ -34,6 +34,7 @@ from training.clips import ClipStore, normalise
 from training.detector_calibration import best_threshold, calibration_error, fit_logistic, fit_temperature
 from training.detector_model import IMAGE_SIZE, DetectorGraph, load_detector_net, write_config
 from training.detector_targets import TrueThing, things_in
+from training.reliability import Judged, draw, reliability
 
 MATCH_IOU = 0.5
 UNCLEAR_SHARE = 0.3
@@ -168,12 +169,18 @@ def _confusions(guess: np.ndarray, number: int, names: Sequence[str]) -> dict[st
 
 
 def report(args: argparse.Namespace) -> None:
-    """Print a table and a line of JSON about the exported graph, on the odd clips; write evaluation.json beside it."""
+    """Print figures of the exported graph on the odd clips; write evaluation.json and reliability.png beside it."""
     facts = DetectorFacts.from_mapping(json.loads((args.model / "manifest.json").read_text())["facts"])
     detector = load_detector(args.model, threads=args.threads)
     store = ClipStore(args.data / "val")
     tally = run_over(store, range(1, len(store), 2), facts, detector.detect)
     numbers = figures(tally, facts)
+    answers: dict[str, Judged] = {"score": (np.array(tally.scores), np.array(tally.is_right))}
+    for what in ("kind", "colour"):
+        probs, truth = tally.probs(what)
+        answers[what] = probs.max(1), probs.argmax(1) == truth
+    numbers["reliability"] = {what: reliability(*judged) for what, judged in answers.items()}
+    draw(answers, args.model / "reliability.png")
     numbers |= {"median_ms": float(np.median(tally.times_ms)), "p95_ms": float(np.percentile(tally.times_ms, 95))}
     numbers |= {"frames": len(tally.times_ms), "threads": args.threads, "backend": detector.backend}
     for what in ("kind", "colour"):

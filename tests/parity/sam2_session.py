@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import Sam2VideoModel
+from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
@@ -28,15 +28,32 @@ class PerObjectMemory(Sam2VideoModel):
             super()._batch_encode_memories(**{**arguments, **single})
 
 
-def build_reference() -> Sam2VideoModel:
+def tiny_config(image_size: int = 256) -> Sam2VideoConfig:
+    """SAM 2.1 tiny at a reduced resolution: the library's defaults, and every size that follows from the image's."""
+    config, stride = Sam2VideoConfig(), 16
+    side = image_size // stride
+    config.image_size = config.prompt_encoder_config.image_size = image_size
+    config.vision_config.backbone_config.image_size = [image_size, image_size]
+    config.vision_config.backbone_feature_sizes = [[side * 4] * 2, [side * 2] * 2, [side] * 2]
+    config.memory_attention_rope_feat_sizes = [side, side]
+    config.max_cond_frame_num = -1
+    return config
+
+
+def small_config() -> Sam2VideoConfig:
+    """The nano model's, with which random weights give masks that are neither empty nor full."""
+    config = nano_segmenter_config()
+    config.vision_config.fpn_top_down_levels = [2, 3]
+    return config
+
+
+def build_reference(config: Sam2VideoConfig | None = None) -> Sam2VideoModel:
     """Random weights, large enough that masks depend on prompt and memory; ``compare_stream`` checks that they do.
 
     Not the training's initialisation: the tolerances were measured with these weights.
     """
     torch.manual_seed(5)
-    config = nano_segmenter_config()
-    config.vision_config.fpn_top_down_levels = [2, 3]  # with more, random weights give empty or full masks
-    model = PerObjectMemory(config)
+    model = PerObjectMemory(config or small_config())
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, torch.nn.Linear):

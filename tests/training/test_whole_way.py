@@ -1,0 +1,84 @@
+"""The README of training/, line by line, in about two minutes: data, training, resuming, weights, graphs, figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("mujoco")
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*arguments: str) -> str:
+    """A script of the repository in a process of its own; its standard output."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+def rows(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    sizes = ("--train-clips", "12", "--val-clips", "6", "--clips-per-shard", "6")
+    run("training/render.py", "--out", str(folder), *sizes, "--workers", "2")
+    shards = sorted(path.name for path in (folder / "train").iterdir())
+    assert shards == ["clips-0000.json", "clips-0000.npz", "clips-0001.json", "clips-0001.npz"]
+    return folder
+
+
+def test_segmenter(data: Path, tmp_path: Path) -> None:
+    image = ("training/train_segmenter.py", "image", "--data", str(data), "--run", str(tmp_path / "run"))
+    options = ("--every", "6", "--val-batches", "1", "--lr", "2e-3")
+    run(*image, "--steps", "12", *options)
+    # a longer run goes on where the shorter one ended
+    run(*image, "--steps", "24", *options)
+    log = rows(tmp_path / "run" / "image.jsonl")
+    assert [row["step"] for row in log] == [6, 12, 18, 24]
+    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
+    run("training/train_segmenter.py", "clips", *image[2:], "--steps", "3", "--every", "3", "--val-batches", "1")
+    model = str(tmp_path / "model")
+    run("training/train_segmenter.py", "save", "--run", str(tmp_path / "run"), "--out", model)
+    graphs = run("-m", "export.sam2_to_onnx", model, model, "--name", "two-minutes")
+    assert len(graphs.splitlines()) == 4
+    out = ("--out", str(tmp_path / "evaluation.json"))
+    run("training/eval_segmenter.py", "--engines", model, "--scenes", "1", "--seconds", "2", *out)
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["clips"] >= 1
+    assert 0 <= report["mean_j"] < 0.9  # a model of two minutes that is good has seen the answer
+
+
+def test_detector(data: Path, tmp_path: Path) -> None:
+    train = ("training/train_detector.py", "train", "--data", str(data), "--run", str(tmp_path / "run"))
+    options = ("--every", "6", "--val-batches", "1", "--batch", "8")
+    run(*train, "--steps", "12", *options)
+    run(*train, "--steps", "24", *options)
+    log = rows(tmp_path / "run" / "detector.jsonl")
+    assert [row["step"] for row in log] == [6, 12, 18, 24]
+    assert log[-1]["train_centre"] < 0.8 * log[0]["train_centre"]
+    model = str(tmp_path / "model")
+    run("training/train_detector.py", "save", "--run", str(tmp_path / "run"), "--out", model)
+    run("training/eval_detector.py", "calibrate", "--data", str(data), "--model", model)
+    run("-m", "export.detector_to_onnx", model)
+    report = json.loads(
+        run("training/eval_detector.py", "report", "--data", str(data), "--model", model).splitlines()[-1]
+    )
+    assert 0 <= report["recall"] <= 1
+    assert (tmp_path / "model" / "reliability.png").exists()
