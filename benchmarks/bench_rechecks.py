@@ -28,13 +28,14 @@ from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.executor import InlineExecutor
 from icseg.metrics import jaccard
 from icseg.session import Session
+from icseg.sim.playing import Script, play
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
 from icseg.sim.truth import SimFrame
 from icseg.sim.user import SimulatedUser, matching_ids
 from icseg.tracker.loading import load_tracker
 
-COMMAND, SPEAK_AT, ANSWER_AFTER_NS = "the mug", 15, 1_000_000_000
+SCRIPT = Script("the mug", speak_at=15, answer_after=15, steps_per_frame=2)
 GOOD_J = 0.8
 
 
@@ -53,32 +54,19 @@ class Played:
         return float(np.mean(self.scores)) if self.scores else 0.0
 
 
-def play(session: Session, frames: list[SimFrame], target_id: int) -> Played:
-    """One scene from the first frame to the last; two tracker steps fit between two frames."""
-    user, truth, played = SimulatedUser(target_id), {}, Played()
-    pending: events.Asked | None = None
-    for number, sim in enumerate(frames):
-        now_ns = sim.frame.stamp_ns
-        truth[now_ns] = sim
-        session.push_frame(sim.frame)
-        if number == SPEAK_AT:
-            session.say(COMMAND)
-        if pending is not None and now_ns >= pending.stamp_ns + ANSWER_AFTER_NS:
-            answer, pending = user.answer(pending.question, sim), None
-            session.say(answer if answer is not None else "I can't tell")
-        for event in [*session.step(), *session.step()]:
-            match event:
-                case events.Asked():
-                    pending = event
-                    played.questions += 1
-                case events.Corrected():
-                    played.corrections += 1
-                case events.Tracked():
-                    mask, true = event.result.objects[1].mask, truth[event.stamp_ns].mask(target_id)
-                    played.scores.append(jaccard(mask, true))
-                    if "recheck" in event.timings_ms:
-                        played.look_ms.append(event.timings_ms["recheck"])
-    session.close()
+def play_scene(session: Session, frames: list[SimFrame], target_id: int) -> Played:
+    """One scene from the first frame to the last."""
+    user, played = SimulatedUser(target_id), Played()
+    for sim, event in play(session, frames, SCRIPT, lambda asked, frame: user.answer(asked.question, frame)):
+        match event:
+            case events.Asked():
+                played.questions += 1
+            case events.Corrected():
+                played.corrections += 1
+            case events.Tracked():
+                played.scores.append(jaccard(event.result.objects[1].mask, sim.mask(target_id)))
+                if "recheck" in event.timings_ms:
+                    played.look_ms.append(event.timings_ms["recheck"])
     return played
 
 
@@ -98,11 +86,11 @@ def main() -> None:
         for seed in tqdm(range(args.first_seed, args.first_seed + args.scenes), unit="scene"):
             spec = make_scene(seed, split="test", ambiguous_kind="mug")
             frames = list(stream(table, spec, fps=15.0, duration_s=10.0))
-            fitting = sorted(matching_ids(COMMAND, frames[SPEAK_AT]))
+            fitting = sorted(matching_ids(SCRIPT.command, frames[SCRIPT.speak_at]))
             target_id = fitting[int(np.random.default_rng(seed).integers(len(fitting)))]
             for arm, config in arms.items():
                 session = Session(policy, tracker, config, executor=InlineExecutor())
-                played[arm].append(play(session, frames, target_id))
+                played[arm].append(play_scene(session, frames, target_id))
     results = {
         "what": "J of the mug that was meant over the whole dialogue, 640x480, 15 frames a second, 10 s",
         "threads": args.threads,

@@ -35,8 +35,8 @@ ALLOWED: dict[str, set[str]] = {
     "session": BASE | {"config", "conversation", "dialogue", "events", "inbox", "intent", "pursuit", "state", "stream"},
     "executor": BASE,
     "embedded": BASE | {"assets", "config", "dialogue", "session", "tracker"},
-    # the simulated user understands words as the runtime does; nothing else of the runtime
-    "sim": BASE | {"dialogue", "mask_ops"},
+    # the simulated user understands words as the runtime does, and a scene is played to whatever takes frames and words
+    "sim": BASE | {"dialogue", "events", "mask_ops"},
 }
 VENDORS = {
     "onnxruntime": {"inference/runner_onnxruntime.py", "cli/doctor.py"},

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from icseg.cli.evaluate import SPEAK_AT, Case, Guesser, KnowingPerson, Outcome, play
+from icseg.cli.evaluate import SPEAK_AT, Case, Guesser, KnowingPerson, Outcome, play_case
 from icseg.cli.evaluation_report import report, write_plot
 from icseg.cli.main import main
 from icseg.dialogue.policy_candidates import CandidatesPolicy
@@ -33,7 +33,7 @@ def case(text: str, fitting: set[int], target_id: int) -> Case:
 
 
 def judge(told: Case, person: Any) -> Outcome:
-    return play(told, CandidatesPolicy(TruthDetector(*told.frames)), ScriptedTracker(), person)
+    return play_case(told, CandidatesPolicy(TruthDetector(*told.frames)), ScriptedTracker(), person)
 
 
 @pytest.mark.parametrize("target_id", [1, 2])

@@ -30,6 +30,7 @@ from icseg.metrics import jaccard
 from icseg.pursuit import VideoTracker
 from icseg.session import Session
 from icseg.sim.commands import Command, draw_command
+from icseg.sim.playing import Script, play
 from icseg.sim.truth import SimFrame
 from icseg.sim.truth_detector import TruthDetector
 from icseg.sim.user import SimulatedUser
@@ -160,34 +161,24 @@ def draw_cases(
             count -= 1
 
 
-def play(case: Case, policy: Policy, tracker: VideoTracker, person: Answerer) -> Outcome:
+def play_case(case: Case, policy: Policy, tracker: VideoTracker, person: Answerer) -> Outcome:
     """One arm over one case."""
     session = Session(policy, tracker, executor=InlineExecutor())
-    truth = {sim.frame.stamp_ns: sim for sim in case.frames}
+    script = Script(case.command.text, SPEAK_AT, ANSWER_AFTER, STEPS_PER_FRAME)
     scores: list[float] = []
-    asked: events.Asked | None = None
-    answer_at, questions, is_right, has_target, reason = 0, 0, False, False, ""
-    for number, sim in enumerate(case.frames):
-        session.push_frame(sim.frame)
-        if number == SPEAK_AT:
-            session.say(case.command.text)
-        if asked is not None and number >= answer_at:
-            words, asked = person.answer(asked, sim), None
-            session.say(words)
-        for event in [event for _ in range(STEPS_PER_FRAME) for event in session.step()]:
-            match event:
-                case events.Asked():
-                    asked, answer_at, questions = event, number + ANSWER_AFTER, questions + 1
-                case events.Targeted():
-                    has_target, is_right = True, _is_under(event, truth[event.stamp_ns], case.target_id)
-                case events.Tracked():
-                    mask, true = event.result.objects[1].mask, truth[event.stamp_ns].mask(case.target_id)
-                    scores.append(jaccard(mask, true))
-                case events.GaveUp():
-                    reason = event.reason
-                case events.Failed():
-                    reason = event.error
-    session.close()
+    questions, is_right, has_target, reason = 0, False, False, ""
+    for sim, event in play(session, case.frames, script, person.answer):
+        match event:
+            case events.Asked():
+                questions += 1
+            case events.Targeted():
+                has_target, is_right = True, _is_under(event, sim, case.target_id)
+            case events.Tracked():
+                scores.append(jaccard(event.result.objects[1].mask, sim.mask(case.target_id)))
+            case events.GaveUp():
+                reason = event.reason
+            case events.Failed():
+                reason = event.error
     return Outcome(questions, has_target, is_right, float(np.mean(scores)) if scores else 0.0, reason)
 
 
@@ -212,9 +203,9 @@ def run(args: argparse.Namespace) -> int:
             perfect = CandidatesPolicy(TruthDetector(*case.frames))
             rng = np.random.default_rng(case.seed)
             arms = {
-                "icseg": play(case, policy, tracker, KnowingPerson(case.target_id)),
-                "guess": play(case, policy, tracker, Guesser(rng)),
-                "perfect_perception": play(case, perfect, ScriptedTracker(), KnowingPerson(case.target_id)),
+                "icseg": play_case(case, policy, tracker, KnowingPerson(case.target_id)),
+                "guess": play_case(case, policy, tracker, Guesser(rng)),
+                "perfect_perception": play_case(case, perfect, ScriptedTracker(), KnowingPerson(case.target_id)),
             }
             rows.append(
                 {
