@@ -39,6 +39,7 @@ FACTS = SegmenterFacts(
     stability_fallback=False,
     stability_delta=0.05,
     stability_threshold=0.98,
+    takes_prior_box=False,
 )
 
 

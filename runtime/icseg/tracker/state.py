@@ -27,6 +27,7 @@ class TrackerConfig:
         min_piece_share: pieces of a mask smaller than this share of its largest are not shown, 0..1. Pieces of a partly
             hidden thing are larger; specks beside it would spoil its box.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
+        uses_prior_box: prompt each frame with where the object was, if the model was trained for it.
         max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
             its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound.
 
@@ -39,6 +40,7 @@ class TrackerConfig:
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
     max_growth: float = 1.1
+    uses_prior_box: bool = True
     visible_min_iou: float = 0.35
     min_piece_share: float = 0.1
 
@@ -67,6 +69,7 @@ class TrackerConfig:
             visible_min_iou=0.0,
             min_piece_share=0.0,
             max_growth=UNBOUNDED_GROWTH,
+            uses_prior_box=False,
         )
 
 
@@ -79,7 +82,8 @@ class ObjectTrack:
         object_id: the caller's number; None while the place is free.
         written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
         extent: how large it has been since its latest prompt.
-        before: (h, w) its mask in the latest frame that showed it; None before the first.
+        before: (h, w) its mask in the latest frame that showed it as large as it can be; None before the first.
+        is_in_sight: the latest frame showed it.
     """
 
     bank: MemoryBank
@@ -87,12 +91,13 @@ class ObjectTrack:
     written_frame: int = -1
     extent: Extent | None = None
     before: MaskBool | None = None
+    is_in_sight: bool = False
 
     def release(self) -> None:
         """Free the place."""
         self.bank.clear()
         self.object_id, self.written_frame = None, -1
-        self.extent = self.before = None
+        self.extent, self.before, self.is_in_sight = None, None, False
 
 
 @dataclass(frozen=True, slots=True)
