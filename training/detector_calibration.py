@@ -57,12 +57,18 @@ def fit_logistic(scores: np.ndarray, is_right: np.ndarray) -> tuple[float, float
     return max(float(weights[0]), 0.05), float(weights[1])
 
 
-def best_threshold(scores: np.ndarray, is_right: np.ndarray, truths: int) -> float:
-    """The score from which on taking every detection gives the best F1."""
+def best_threshold(scores: np.ndarray, is_right: np.ndarray, truths: int, recall_weight: float = 1.0) -> float:
+    """The score from which on taking every detection gives the best F measure.
+
+    Args:
+        scores, is_right: (N,) of all detections.
+        truths: how many things there were.
+        recall_weight: beta of the F measure: how many times as much a missed thing costs as a wrong detection.
+    """
     order = np.argsort(-scores)
-    hits = np.cumsum(is_right[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + truths)
-    return float(scores[order][int(np.argmax(f1))])
+    hits, weight = np.cumsum(is_right[order]), recall_weight**2
+    f = (1 + weight) * hits / (np.arange(1, len(order) + 1) + weight * truths)
+    return float(scores[order][int(np.argmax(f))])
 
 
 def calibration_error(confidence: np.ndarray, is_right: np.ndarray, bins: int = 10) -> float:

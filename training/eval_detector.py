@@ -39,6 +39,8 @@ from training.reliability import Judged, draw, reliability
 MATCH_IOU = 0.5
 UNCLEAR_SHARE = 0.3
 """A detection with this share of its box on things too little visible to be judged is neither right nor wrong."""
+RECALL_WEIGHT = 2.0
+"""A thing that is missed may be guessed wrong without a question; one too many costs a question."""
 LOWEST_SCORE = 0.02
 """While calibrating, so that the curve sees wrong detections too."""
 Detect = Callable[[ImageU8], list[Detection]]
@@ -122,7 +124,7 @@ def calibrate(args: argparse.Namespace) -> None:
     fitted = DetectorFacts(
         kinds=plain.kinds,
         colours=plain.colours,
-        score_threshold=round(best_threshold(calibrated, is_right, len(tally.truths)), 3),
+        score_threshold=round(best_threshold(calibrated, is_right, len(tally.truths), RECALL_WEIGHT), 3),
         score_scale=round(scale, 4),
         score_offset=round(offset, 4),
         kind_temperature=round(fit_temperature(*tally.probs("kind")), 4),

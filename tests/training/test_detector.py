@@ -177,6 +177,10 @@ def test_calibration_finds_what_was_done_to_the_probabilities() -> None:
 def test_best_threshold_takes_right_ones_and_leaves_wrong_ones() -> None:
     scores, is_right = np.array([0.9, 0.8, 0.3, 0.2]), np.array([True, True, False, False])
     assert best_threshold(scores, is_right, truths=2) == 0.8
+    # a thing that only a weak detection shows is worth two wrong ones when misses weigh more
+    is_right = np.array([True, False, False, True])
+    assert best_threshold(scores, is_right, truths=2) == 0.9
+    assert best_threshold(scores, is_right, truths=2, recall_weight=2.0) == 0.2
 
 
 def test_tally_judges_each_thing_once_and_leaves_unclear_places_out() -> None:
