@@ -1,10 +1,15 @@
 """Tracking over held-out clips with motion and occlusion: J and F from a true box, and from the whole dialogue.
 
 Every clip is a scene of the test split, 10 s at 7.5 frames a second. The thing is one that gets hidden, leaves
-and comes back, or else moves. ``true_box`` prompts it with its true box in the first frame; ``dialogue`` says a command
-that fits it, answers as the simulated person, and follows what the session then tracks. ``unseen_kinds`` is as
-``true_box`` on shapes that no training saw (``sim/unnamed.py``). Identity is kept when, after
-everything has moved, what the last masks cover is mostly that thing: told apart for things that a like one crossed.
+and comes back, or else moves.
+
+- ``true_box``: prompted with its true box in the first frame.
+- ``dialogue``: a command that fits it, the simulated person's answers, and what the session then tracks.
+- ``as_sam2``: as ``true_box``, every frame remembered and none prompted by the one before, on every third clip.
+- ``unseen_kinds``: as ``true_box``, on shapes that no training saw (``sim/unnamed.py``).
+
+Identity is kept when, after everything has moved, what the last masks cover is mostly that thing: told apart for things
+that a like one crossed.
 
     python benchmarks/bench_clips.py --save
 """
@@ -40,6 +45,7 @@ from icseg.sim.truth import SimFrame
 from icseg.sim.unnamed import TEST_UNNAMED
 from icseg.sim.user import SimulatedUser
 from icseg.tracker.loading import load_tracker
+from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import MaskBool, Prompt
 
@@ -50,6 +56,7 @@ MIN_AREA_PX = 400
 CROSSING_IOU = 0.05
 LAST_FRAMES = 15
 KINDS_IN_SEVERAL = ("mug", "can", "ball", "bottle")
+AS_SAM2_EVERY = 3
 ARMS = ("true_box", "dialogue")
 
 
@@ -196,13 +203,14 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=100)
-    parser.add_argument("--unseen-clips", type=int, default=40, help="of kinds of things that no training saw")
+    parser.add_argument("--unseen-clips", type=int, default=24, help="of kinds of things that no training saw")
     parser.add_argument("--first-seed", type=int, default=5000, help="scenes of the test split from here on")
     parser.add_argument("--engines", type=Path, default=nano_models(), help="folder with segmenter/ and detector/")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_clips.json")
     args = parser.parse_args()
     tracker = load_tracker(args.engines / "segmenter", threads=args.threads)
+    as_sam2 = load_tracker(args.engines / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
     policy = CandidatesPolicy(load_detector(args.engines / "detector", threads=args.threads))
     rows, unseen = [], []
     with (
@@ -211,6 +219,8 @@ def main() -> None:
     ):
         for clip in draw_clips(table, args.clips, args.first_seed, KINDS_IN_SEVERAL):
             followed = {"true_box": from_true_box(tracker, clip), "dialogue": from_dialogue(tracker, policy, clip)}
+            if len(rows) % AS_SAM2_EVERY == 0:
+                followed["as_sam2"] = from_true_box(as_sam2, clip)
             rows.append(about(clip) | {arm: judged(frames, clip.target_id) for arm, frames in followed.items()})
             bar.update()
         names = tuple(TEST_UNNAMED)
@@ -223,12 +233,14 @@ def main() -> None:
         groups[f"kind {row['kind']}"].append(row)
         if row["is_crossed_by_like"]:
             groups["crossed by a like thing"].append(row)
+    compared = [row for row in rows if "as_sam2" in row]
     results: dict[str, Any] = {
         "what": "J and F, 640x480, 75 frames a clip, motion and occlusion; means over frames, then over clips",
         "threads": args.threads,
         "first_seed": args.first_seed,
         **{arm: summary(rows, arm) for arm in ARMS},
         "unseen_kinds": summary(unseen, "true_box"),
+        "what_is_remembered": {arm: summary(compared, arm) for arm in ("true_box", "as_sam2")},
         "groups": {name: {arm: summary(groups[name], arm) for arm in ARMS} for name in sorted(groups)},
     }
     results["goals"] = goals_of(results)
