@@ -50,9 +50,6 @@ TOLERANCE = 1e-4
 FORBIDDEN_OPERATORS = frozenset({"If", "Loop", "Scan", "OneHot", "NonZero", "Shape", "Range", "Where", "ScatterND"})
 """Data-dependent control flow or shapes, which TensorRT refuses or runs slowly; none is needed."""
 
-PRIOR_BOX_ATTRIBUTE = "icseg_takes_prior_box"
-"""Of the weights' configuration: training/train_segmenter.py says so where it trained it."""
-
 
 def facts_of(model: Sam2VideoModel, *, memory_slots: int, pointer_slots: int, max_points: int) -> SegmenterFacts:
     """What the runtime has to know about a model."""
@@ -73,7 +70,6 @@ def facts_of(model: Sam2VideoModel, *, memory_slots: int, pointer_slots: int, ma
         stability_fallback=bool(decoder.dynamic_multimask_via_stability),
         stability_delta=float(decoder.dynamic_multimask_stability_delta),
         stability_threshold=float(decoder.dynamic_multimask_stability_thresh),
-        takes_prior_box=bool(getattr(model.config, PRIOR_BOX_ATTRIBUTE, False)),
     )
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from icseg.tracker.inputs import PRIOR_SLACK
 from training.collage import add_movers, hold_still
 from training.dense_head import class_of
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
@@ -233,32 +232,3 @@ def rough_masks(masks: torch.Tensor, side: int, rng: np.random.Generator) -> tor
         small = grow * F.max_pool2d(grow * small, 3, stride=1, padding=1)
     logits: torch.Tensor = (small[:, 0] - 0.5) * float(rng.uniform(4, 20))
     return logits
-
-
-def prior_boxes(
-    logits: torch.Tensor, score: torch.Tensor, rng: np.random.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Boxes of the masks of the frame before as prompts for the next: where a thing was is about where it is.
-
-    Args:
-        logits: (N, h, w) of the masks; the input is four times as large.
-        score: (N,) of the things.
-
-    Returns:
-        (N, 2, 2) float32 corners x, y in input pixels and (N, 2) int64 labels; "not a point" where nothing was seen.
-    """
-    scale, side = 4.0, logits.shape[-1] * 4.0
-    coords, labels = torch.zeros(len(logits), 2, 2), -torch.ones(len(logits), 2, dtype=torch.long)
-    for n, mask in enumerate((logits > 0).numpy()):
-        rows, cols = np.nonzero(mask)
-        if rows.size == 0 or score[n] <= 0:
-            continue
-        x0, y0, x1, y1 = (scale * float(v) for v in (cols.min(), rows.min(), cols.max() + 1, rows.max() + 1))
-        width, height = x1 - x0, y1 - y0
-        reach = PRIOR_SLACK * rng.uniform(0.5, 2.0)
-        off = rng.normal(0, 0.1, 2) * (rng.random() < 0.3)
-        x0, x1 = x0 - reach * width - 1 + off[0] * width, x1 + reach * width + 1 + off[0] * width
-        y0, y1 = y0 - reach * height - 1 + off[1] * height, y1 + reach * height + 1 + off[1] * height
-        coords[n] = torch.tensor([[x0, y0], [x1, y1]]).clamp(0, side)
-        labels[n] = torch.tensor([2, 3])
-    return coords, labels

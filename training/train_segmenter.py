@@ -22,13 +22,11 @@ from tqdm import tqdm
 from transformers import Sam2VideoModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from export.sam2_to_onnx import PRIOR_BOX_ATTRIBUTE
 from training.clips import (
     MIN_AREA_PX,
     VISIBLE_PX,
     ClipBatch,
     ClipStore,
-    prior_boxes,
     prompts_from_masks,
     rough_masks,
     sample_batch,
@@ -53,8 +51,6 @@ PROMPT_KINDS = ("box", "point", "both")
 PROMPT_SHARES = (0.35, 0.15, 0.5)
 MASK_PROMPT_SHARE = 0.1
 """Of batches prompted by a rough mask instead of box or points."""
-PRIOR_SHARE = 0.75
-"""Of clips in which each tracked frame is prompted with the box of the mask before, besides its memory."""
 EMA_DECAY = 0.998
 DENSE_WEIGHT = 0.5
 ABSENT_WEIGHT = 4.0
@@ -138,7 +134,6 @@ def track_clip(
     first = features.select(rows)
     out = [decode(model, first, first.vision + model.no_memory_embedding.view(1, -1, 1, 1), coords, labels)]
     memories = [encode_memory(model, first.vision, out[0], binarize=True)]
-    has_priors, before = rng.random() < PRIOR_SHARE, out[0].logits
     for t in range(1, frames):
         now = features.select(rows + t)
         recent = list(range(t - 1, 0, -1))[:6]
@@ -146,12 +141,9 @@ def track_clip(
         bank = [(0, memories[0])] + [(offset, memories[n]) for offset, n in zip(offsets, recent, strict=True)]
         pointers = [(t * stride, out[0].pointer)] + [((t - n) * stride, out[n].pointer) for n in recent]
         conditioned = attend(model, now.vision, bank, pointers)
-        prompt = prior_boxes(before.detach(), out[t - 1].score, rng) if has_priors else no_prompt(things)
-        out.append(decode(model, now, conditioned, *prompt))
-        before = out[t].logits
+        out.append(decode(model, now, conditioned, *no_prompt(things)))
         if t + 1 < frames:
             spoilt = mistakes.spoil(out[t].logits, t) if mistakes is not None else None
-            before = before if spoilt is None else spoilt
             memories.append(encode_memory(model, now.vision, out[t], binarize=False, spoilt=spoilt))
     return out
 
@@ -325,8 +317,6 @@ def save_model(args: argparse.Namespace) -> None:
     learner.load_state_dict(torch.load(path, weights_only=True)["ema"])
     with torch.no_grad():
         learner.segmenter.mask_decoder.pred_obj_score_head.proj_out.bias -= args.score_threshold
-    # memory is only trained by clips, and there most frames are prompted with the box of the mask before
-    setattr(learner.segmenter.config, PRIOR_BOX_ATTRIBUTE, path.name == "clips.pt")
     learner.segmenter.half().save_pretrained(args.out)
     print(f"{path.name} -> {args.out}")
 

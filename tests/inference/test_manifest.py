@@ -31,7 +31,6 @@ FACTS = {
     "stability_fallback": False,
     "stability_delta": 0.05,
     "stability_threshold": 0.98,
-    "takes_prior_box": False,
 }
 
 

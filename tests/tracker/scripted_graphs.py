@@ -39,7 +39,6 @@ FACTS = SegmenterFacts(
     stability_fallback=False,
     stability_delta=0.05,
     stability_threshold=0.98,
-    takes_prior_box=False,
 )
 
 

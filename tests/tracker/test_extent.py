@@ -80,6 +80,18 @@ def test_a_mask_far_too_large_is_not_remembered(max_growth: float, remembered: i
     assert int((state.tracks[0].bank.attend().memory_mask == 0).sum()) == remembered
 
 
+@pytest.mark.parametrize(("share", "remembered"), [(0.3, 1), (0.0, 2)])
+def test_a_sliver_is_shown_but_not_remembered(share: float, remembered: int) -> None:
+    tracker = ScriptedGraphs().tracker(TrackerConfig(write_min_share=share, min_piece_share=0.0))
+    state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))
+    frame = make_frame(1)
+    hidden = frame.image.copy()
+    hidden[:, :28] = 0
+    result = tracker.step(state, Frame(hidden, frame.stamp_ns, 1)).objects[1]
+    assert not result.is_lost
+    assert int((state.tracks[0].bank.attend().memory_mask == 0).sum()) == remembered
+
+
 def test_a_prompt_may_make_it_as_large_as_it_likes() -> None:
     tracker = ScriptedGraphs().tracker()
     state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -265,35 +264,3 @@ def test_images_of_any_size_are_normalised(hw: tuple[int, int]) -> None:
 def test_settings_out_of_range_are_refused(values: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrackerConfig(**values)
-
-
-def test_a_model_trained_for_it_is_prompted_with_where_the_object_was() -> None:
-    graphs = ScriptedGraphs(replace(FACTS, takes_prior_box=True))
-    tracker = graphs.tracker()
-    state = tracker.start(make_frame(0), BOX)
-    tracker.step(state, make_frame(1))
-    feeds = graphs.feeds[MASK_DECODER]
-    assert feeds["lacks_memory"] == 0
-    assert feeds["point_labels"][0, :3].tolist() == [2, 3, LABEL_NOT_A_POINT]
-    scale = FACTS.image_size / np.array([64, 48])
-    (x0, y0), (x1, y1) = feeds["point_coords"][0, :2] / scale
-    assert (x0, y0, x1, y1) == pytest.approx((16, 12, 32, 24), abs=3)
-    assert x0 <= 16 < 32 <= x1
-    # out of sight it may be anywhere
-    tracker.step(state, make_frame(2, is_visible=False))
-    tracker.step(state, make_frame(3))
-    assert (graphs.feeds[MASK_DECODER]["point_labels"][0] < 0).all()
-    tracker.step(state, make_frame(4))
-    assert (graphs.feeds[MASK_DECODER]["point_labels"][0, :2] == (2, 3)).all()
-    tracker.reject(state, 1)
-    tracker.step(state, make_frame(5))
-    assert (graphs.feeds[MASK_DECODER]["point_labels"][0] < 0).all()
-
-
-def test_a_prior_box_is_for_models_trained_for_it_alone() -> None:
-    plain = ScriptedGraphs(replace(FACTS, takes_prior_box=True))
-    for graphs, config in ((ScriptedGraphs(), TrackerConfig()), (plain, TrackerConfig.plain_sam2())):
-        tracker = graphs.tracker(config)
-        state = tracker.start(make_frame(0), BOX)
-        tracker.step(state, make_frame(1))
-        assert (graphs.feeds[MASK_DECODER]["point_labels"][0] < 0).all()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-from training.clips import ClipStore, map_array, prior_boxes, prompts_from_masks, sample_batch  # noqa: E402
+from training.clips import ClipStore, map_array, prompts_from_masks, sample_batch  # noqa: E402
 from training.dense_head import dense_targets  # noqa: E402
 from training.train_segmenter import clips_step, main, start_run, train_step  # noqa: E402
 
@@ -63,22 +63,6 @@ def test_prompts_lie_on_their_things(data: Path) -> None:
     for mask, points in zip(masks, coords, strict=True):
         x, y = points[2].int().tolist()
         assert mask[y, x] == 1
-
-
-def test_prior_boxes_hold_the_mask_of_the_frame_before() -> None:
-    random = np.random.default_rng(0)
-    logits = torch.full((3, 80, 80), -1.0)
-    logits[0, 20:30, 10:40] = logits[1, 20:30, 10:40] = 1.0
-    score = torch.tensor([2.0, -1.0, 2.0])
-    inside = []
-    for _ in range(50):
-        coords, labels = prior_boxes(logits, score, random)
-        assert labels.tolist() == [[2, 3], [-1, -1], [-1, -1]]
-        (x0, y0), (x1, y1) = coords[0].tolist()
-        inside.append(x0 <= 40 and y0 <= 80 and x1 >= 160 and y1 >= 120)
-        assert abs(x0 - 40) < 60
-        assert abs(y1 - 120) < 30
-    assert np.mean(inside) > 0.6
 
 
 def test_dense_targets_reach_the_edges_of_their_thing(data: Path) -> None:

@@ -59,7 +59,6 @@ class SegmenterFacts:
         multimask_min_points, multimask_max_points: only if the prompt has this many points; a box counts as two.
         stability_fallback: take the best of masks 1..3 where mask 0 is unstable.
         stability_delta, stability_threshold: what unstable means, see ``selection.stability_score``.
-        takes_prior_box: trained to track with the box of the mask before as a prompt beside the memory; SAM 2 is not.
 
     Raises:
         PlanMismatchError: a value is outside its range.
@@ -80,7 +79,6 @@ class SegmenterFacts:
     stability_fallback: bool
     stability_delta: float
     stability_threshold: float
-    takes_prior_box: bool
 
     def __post_init__(self) -> None:
         lowest = {"memory_slots": 2, "pointer_slots": 2, "temporal_codes": 2, "pointer_span": 2}

@@ -5,25 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from icseg.tracker import graphs
-from icseg.types import Array, MaskBool, Prompt
-
-PRIOR_SLACK = 0.05
-"""Of a box's side: how far the box of a mask reaches over it as a prompt for the next frame."""
-PRIOR_MARGIN_CELLS = 0.25
-"""The same for every box: one pixel of the model's image."""
-
-
-def prior_prompt(mask: MaskBool) -> Prompt:
-    """Where a thing was, as a prompt for the next frame: the box of its mask (h, w), not empty, with some slack.
-
-    Returns:
-        A prompt in cells of the mask.
-    """
-    rows, cols = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    x0, y0, x1, y1 = float(cols[0]), float(rows[0]), float(cols[-1] + 1), float(rows[-1] + 1)
-    across, down = PRIOR_SLACK * (x1 - x0) + PRIOR_MARGIN_CELLS, PRIOR_SLACK * (y1 - y0) + PRIOR_MARGIN_CELLS
-    height, width = mask.shape
-    return Prompt((max(x0 - across, 0.0), max(y0 - down, 0.0), min(x1 + across, width), min(y1 + down, height)))
+from icseg.types import Array, Prompt
 
 
 def prompt_tokens(prompt: Prompt | None, image_hw: tuple[int, int], image_size: int, count: int) -> dict[str, Array]:

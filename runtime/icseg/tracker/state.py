@@ -26,8 +26,9 @@ class TrackerConfig:
             says, 0..1. SAM 2 has no such bound; near the threshold of the score the masks of absent objects are scraps.
         min_piece_share: pieces of a mask smaller than this share of its largest are not shown, 0..1. Pieces of a partly
             hidden thing are larger; specks beside it would spoil its box.
+        write_min_share: masks smaller than this share of the object's largest so far are not remembered, 0..1: a sliver
+            beside what hides the object says little of it, and is often not of it.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
-        uses_prior_box: prompt each frame with where the object was, if the model was trained for it.
         max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
             its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound.
 
@@ -40,8 +41,8 @@ class TrackerConfig:
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
     max_growth: float = 1.1
-    uses_prior_box: bool = True
-    visible_min_iou: float = 0.35
+    visible_min_iou: float = 0.5
+    write_min_share: float = 0.3
     min_piece_share: float = 0.1
 
     def __post_init__(self) -> None:
@@ -51,6 +52,7 @@ class TrackerConfig:
             "write_min_iou": (0.0, 1.0),
             "visible_min_iou": (0.0, 1.0),
             "min_piece_share": (0.0, 1.0),
+            "write_min_share": (0.0, 1.0),
             "max_growth": (1.0, UNBOUNDED_GROWTH),
         }
         for name, (low, high) in ranges.items():
@@ -69,7 +71,7 @@ class TrackerConfig:
             visible_min_iou=0.0,
             min_piece_share=0.0,
             max_growth=UNBOUNDED_GROWTH,
-            uses_prior_box=False,
+            write_min_share=0.0,
         )
 
 
@@ -83,7 +85,6 @@ class ObjectTrack:
         written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
         extent: how large it has been since its latest prompt.
         before: (h, w) its mask in the latest frame that showed it as large as it can be; None before the first.
-        is_in_sight: the latest frame showed it.
     """
 
     bank: MemoryBank
@@ -91,13 +92,12 @@ class ObjectTrack:
     written_frame: int = -1
     extent: Extent | None = None
     before: MaskBool | None = None
-    is_in_sight: bool = False
 
     def release(self) -> None:
         """Free the place."""
         self.bank.clear()
         self.object_id, self.written_frame = None, -1
-        self.extent, self.before, self.is_in_sight = None, None, False
+        self.extent = self.before = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from icseg.inference.runner import Runner
 from icseg.mask_ops.reference import mask_box_area
 from icseg.tracker import graphs
 from icseg.tracker.extent import Extent, main_piece
-from icseg.tracker.inputs import prior_prompt, prompt_tokens
+from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
 from icseg.tracker.state import UNBOUNDED_GROWTH, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
@@ -188,7 +188,6 @@ class Tracker:
         for known, track in state.active():
             if known == object_id and state.latest is not None:
                 track.bank.forget_recent()
-                track.is_in_sight = False
                 lost = lost_result(state.latest.objects[object_id])
                 state.latest = replace(state.latest, objects={**state.latest.objects, object_id: lost})
                 return state.latest
@@ -230,8 +229,7 @@ class Tracker:
                 feeds = {"vision_features": vision, **track.bank.attend().as_feeds()}
                 conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
         with clock.stage(graphs.MASK_DECODER):
-            tokens = prompt if prompt is not None else self._prior(track)
-            selection = self._decode(conditioned, features, tokens, has_memory=prompt is None)
+            selection = self._decode(conditioned, features, prompt)
         with clock.stage("postprocess"):
             selection, extent = self._within_extent(track, selection, is_prompted=prompt is not None)
             # what a person points at is shown however it looks
@@ -239,12 +237,12 @@ class Tracker:
             result = object_result(
                 object_id, selection, image_hw, min_iou=min_iou, min_piece_share=self.config.min_piece_share
             )
-        memory = None
-        is_possible = True
+        memory, is_possible, is_sliver = None, True, False
         if prompt is None and track.extent is not None:
             is_possible = track.extent.allows(extent, self.config.max_growth)
-            extent = track.extent.grown_to(extent) if is_possible else track.extent
-        if prompt is not None or (is_possible and self._is_worth_remembering(result)):
+            is_sliver = extent.area < self.config.write_min_share * track.extent.area
+            extent = track.extent.grown_to(extent) if is_possible and not result.is_lost else track.extent
+        if prompt is not None or (is_possible and not is_sliver and self._is_worth_remembering(result)):
             with clock.stage(graphs.MEMORY_ENCODER):
                 feeds = {
                     "vision_features": vision,
@@ -274,30 +272,21 @@ class Tracker:
             logits = main_piece(logits, track.before, track.extent, self.config.max_growth)
         return replace(selection, mask_logits=logits[None, None]), Extent.of(logits > 0)
 
-    def _prior(self, track: ObjectTrack) -> Mapping[str, Array]:
-        """What a tracked frame is prompted with: nothing, or where the object was."""
-        is_wanted = self.facts.takes_prior_box and self.config.uses_prior_box
-        if not (is_wanted and track.is_in_sight) or track.before is None:
-            return self._no_prompt
-        return prompt_tokens(
-            prior_prompt(track.before), track.before.shape, self.facts.image_size, self.facts.prompt_tokens
-        )
-
     def _decode(
-        self, conditioned: Array, features: Mapping[str, Array], tokens: Mapping[str, Array], *, has_memory: bool
+        self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
     ) -> Selection:
         outputs = self._runners[graphs.MASK_DECODER].run(
             {
                 "conditioned_features": conditioned,
-                "lacks_memory": np.full(1, not has_memory, np.float32),
+                "lacks_memory": np.full(1, prompt is not None, np.float32),
                 "high_res_s0": features["high_res_s0"],
                 "high_res_s1": features["high_res_s1"],
-                **tokens,
+                **(self._no_prompt if prompt is None else prompt),
                 **self._no_mask,
             }
         )
-        point_count = 0 if has_memory else int((tokens["point_labels"] >= 0).sum())
-        is_multimask = uses_multimask(self.facts, is_prompted=not has_memory, point_count=point_count)
+        point_count = 0 if prompt is None else int((prompt["point_labels"] >= 0).sum())
+        is_multimask = uses_multimask(self.facts, is_prompted=prompt is not None, point_count=point_count)
         return select_mask(self.facts, **outputs, is_multimask=is_multimask)
 
     def _is_worth_remembering(self, result: ObjectResult) -> bool:
@@ -318,7 +307,6 @@ class Tracker:
             track, is_again = update.track, update.track.written_frame == state.frame_count
             track.object_id = update.object_id
             track.extent, track.before = update.extent, update.before
-            track.is_in_sight = not update.result.is_lost
             objects[update.object_id] = update.result
             if update.memory is not None:
                 track.bank.write(
