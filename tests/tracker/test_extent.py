@@ -86,7 +86,7 @@ def test_a_sliver_is_shown_but_not_remembered(share: float, remembered: int) -> 
     state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))
     frame = make_frame(1)
     hidden = frame.image.copy()
-    hidden[:, :28] = 0
+    hidden[:, :24], hidden[18:] = 0, 0  # one of its four cells is left
     result = tracker.step(state, Frame(hidden, frame.stamp_ns, 1)).objects[1]
     assert not result.is_lost
     assert int((state.tracks[0].bank.attend().memory_mask == 0).sum()) == remembered
