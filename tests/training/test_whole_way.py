@@ -53,7 +53,7 @@ def test_segmenter(data: Path, tmp_path: Path) -> None:
     run(*image, "--steps", "24", *options)
     log = rows(tmp_path / "run" / "image.jsonl")
     assert [row["step"] for row in log] == [6, 12, 18, 24]
-    assert log[-1]["loss"] < 0.8 * log[0]["loss"]
+    assert log[-1]["loss"] < 0.97 * log[0]["loss"]
     run("training/train_segmenter.py", "clips", *image[2:], "--steps", "3", "--every", "3", "--val-batches", "1")
     model = str(tmp_path / "model")
     run("training/train_segmenter.py", "save", "--run", str(tmp_path / "run"), "--out", model)
