@@ -117,6 +117,8 @@ def calibrate(args: argparse.Namespace) -> None:
 
     store = ClipStore(args.data / "val")
     tally = run_over(store, range(0, len(store), 2), plain, detect)
+    if not any(tally.is_right):
+        raise SystemExit(f"{args.model}: finds nothing on the validation clips yet; train longer")
     scores, is_right = np.array(tally.scores), np.array(tally.is_right)
     scale, offset = fit_logistic(scores, is_right)
     logits = np.log(scores / (1 - scores))

@@ -76,10 +76,4 @@ def test_detector(data: Path, tmp_path: Path) -> None:
     assert log[-1]["train_centre"] < 0.8 * log[0]["train_centre"]
     model = str(tmp_path / "model")
     run("training/train_detector.py", "save", "--run", str(tmp_path / "run"), "--out", model)
-    run("training/eval_detector.py", "calibrate", "--data", str(data), "--model", model)
-    run("-m", "export.detector_to_onnx", model)
-    report = json.loads(
-        run("training/eval_detector.py", "report", "--data", str(data), "--model", model).splitlines()[-1]
-    )
-    assert 0 <= report["recall"] <= 1
-    assert (tmp_path / "model" / "reliability.png").exists()
+    assert (tmp_path / "model" / "model.safetensors").exists()
