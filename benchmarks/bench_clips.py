@@ -5,7 +5,7 @@ and comes back, or else moves.
 
 - ``true_box``: prompted with its true box in the first frame.
 - ``dialogue``: a command that fits it, the simulated person's answers, and what the session then tracks.
-- ``as_sam2``: as ``true_box``, with every frame remembered and shown (``TrackerConfig.plain_sam2``), on every third clip.
+- ``as_sam2``: as ``true_box``, every frame remembered and shown (``TrackerConfig.plain_sam2``), on every third clip.
 - ``unseen_kinds``: as ``true_box``, on shapes that no training saw (``sim/unnamed.py``).
 
 Identity is kept when, after everything has moved, what the last masks cover is mostly that thing: told apart for things
