@@ -7,7 +7,8 @@ import pytest
 from scripted_graphs import ScriptedGraphs, make_frame
 
 from icseg.errors import ConfigError
-from icseg.tracker.extent import GROWTH_PER_FRAME, Extent, main_piece
+from icseg.tracker.extent import GROWTH_PER_FRAME, Extent
+from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import UNBOUNDED_GROWTH, TrackerConfig
 from icseg.types import Frame, Prompt
 
@@ -20,6 +21,10 @@ def blocks(*windows: tuple[int, int, int, int]) -> np.ndarray:
     for x0, y0, x1, y1 in windows:
         logits[y0:y1, x0:x1] = 3.0
     return logits
+
+
+def main_piece(logits: np.ndarray, before: np.ndarray, extent: Extent) -> np.ndarray:
+    return Pieces.of(logits).of_one_thing(before, extent, 1.1).kept_logits
 
 
 def test_extent_of_a_mask() -> None:
@@ -51,18 +56,18 @@ def test_a_piece_far_off_is_left_out_and_one_that_fits_stays() -> None:
     before = blocks((3, 5, 13, 13)) > 0
     thing = Extent.of(before)
     hidden_in_the_middle = blocks((3, 5, 6, 13), (10, 5, 13, 13))
-    assert main_piece(hidden_in_the_middle, before, thing, 1.1) is hidden_in_the_middle
+    assert main_piece(hidden_in_the_middle, before, thing) is hidden_in_the_middle
     # the neighbour is the larger one, but it is not where the thing was
     with_neighbour = blocks((3, 5, 13, 13), (20, 5, 35, 25))
-    assert np.array_equal(main_piece(with_neighbour, before, thing, 1.1) > 0, before)
+    assert np.array_equal(main_piece(with_neighbour, before, thing) > 0, before)
     in_three = blocks((3, 5, 6, 13), (10, 5, 13, 13), (30, 30, 39, 39))
-    assert np.array_equal(main_piece(in_three, before, thing, 1.1) > 0, hidden_in_the_middle > 0)
+    assert np.array_equal(main_piece(in_three, before, thing) > 0, hidden_in_the_middle > 0)
 
 
 def test_one_piece_is_shown_however_large() -> None:
     before = blocks((3, 5, 13, 13)) > 0
     grown = blocks((3, 5, 33, 13))
-    assert main_piece(grown, before, Extent.of(before), 1.1) is grown
+    assert main_piece(grown, before, Extent.of(before)) is grown
 
 
 def grown_frame(index: int) -> Frame:

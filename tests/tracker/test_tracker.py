@@ -12,8 +12,8 @@ from icseg.errors import BackendError, ConfigError
 from icseg.inference.image_input import normalise_image
 from icseg.tracker.graphs import LABEL_NOT_A_POINT, LABEL_PADDING, MASK_DECODER, MEMORY_ATTENTION, MEMORY_ENCODER
 from icseg.tracker.inputs import prompt_tokens
+from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
-from icseg.tracker.tracker import without_specks
 from icseg.types import Prompt
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
@@ -116,12 +116,22 @@ def test_specks_are_left_out_and_pieces_stay() -> None:
     logits[2:12, 2:12] = 5.0  # 100
     logits[2:12, 14:16] = 4.0  # a piece of 20, seen past something in front
     logits[18, 18] = 2.0  # a speck
-    clean = without_specks(logits, 0.1)
+    clean = Pieces.of(logits).without_specks(0.1).kept_logits
     assert (clean > 0).sum() == 120
     assert clean[18, 18] == -2.0
-    assert without_specks(clean, 0.1) is clean
+    assert Pieces.of(clean).without_specks(0.1).kept_logits is clean
     empty = np.full((4, 4), -1.0, np.float32)
-    assert without_specks(empty, 0.5) is empty
+    assert Pieces.of(empty).without_specks(0.5).kept_logits is empty
+
+
+def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state = tracker.start(make_frame(0, is_visible=False), BOX)
+    assert state.latest is not None
+    assert state.latest.objects[1].is_lost
+    assert state.tracks[0].extent is None
+    assert not tracker.step(state, make_frame(1)).objects[1].is_lost
+    assert attended(state) == 2
 
 
 def test_plain_sam2_remembers_everything() -> None:

@@ -1,4 +1,4 @@
-"""How large an object has been, and what of a mask can be the object.
+"""How large an object has been, and what can be as large as it.
 
 A tracker that takes a neighbour in shows a mask in two pieces, or one far larger than before, and remembers it: from
 then on every frame agrees. A thing of a real scene is in one place and does not grow by half from frame to frame. In
@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
-from icseg.types import Logits, MaskBool
+from icseg.types import MaskBool
 
 GROWTH_PER_FRAME = 1.01
 """How fast the limit follows a thing that comes nearer."""
@@ -62,30 +60,3 @@ class Extent:
 
 def _followed(old: float, new: float) -> float:
     return max(old, min(new, old * GROWTH_PER_FRAME))
-
-
-def main_piece(logits: Logits, before: MaskBool, extent: Extent, max_growth: float) -> Logits:
-    """What of a mask can be one thing: its main piece, and others as long as all together are not too large.
-
-    Args:
-        logits: (h, w) of the mask.
-        before: (h, w) the mask of the latest frame that showed the object.
-        extent: of the object so far.
-        max_growth: see ``Extent.allows``.
-
-    Returns:
-        (h, w) logits; those of pieces left out are negative.
-    """
-    mask = logits > 0
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    if count < 3 or extent.holds(Extent.of(mask), max_growth):
-        return logits
-    overlap = np.bincount(labels[before], minlength=count).astype(np.float64)
-    # among pieces that were not there before, or all were: the largest
-    order = sorted(range(1, count), key=lambda n: (-overlap[n], -int(stats[n, cv2.CC_STAT_AREA])))
-    kept: npt.NDArray[np.bool_] = labels == order[0]
-    for number in order[1:]:
-        together = kept | (labels == number)
-        if extent.holds(Extent.of(together), max_growth):
-            kept = together
-    return np.where(mask & ~kept, -np.abs(logits), logits)

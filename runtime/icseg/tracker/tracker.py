@@ -15,20 +15,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
 from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
-from icseg.mask_ops.reference import mask_box_area
 from icseg.tracker import graphs
-from icseg.tracker.extent import Extent, main_piece
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
-from icseg.tracker.state import UNBOUNDED_GROWTH, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
-from icseg.types import Array, Frame, ImageU8, Logits, MaskBool, ObjectResult, Prompt, TrackResult
+from icseg.tracker.state import ObjectTrack, TrackCapacity, TrackerConfig, TrackState
+from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, lost_result
+from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
 
 STAGES = (
     "preprocess",
@@ -46,12 +44,10 @@ class _Update:
 
     track: ObjectTrack
     object_id: int
-    result: ObjectResult
+    verdict: Verdict
     pointer: Logits
     memory: Logits | None
     is_conditioning: bool
-    extent: Extent
-    before: MaskBool | None
 
 
 class _Clock:
@@ -231,46 +227,22 @@ class Tracker:
         with clock.stage(graphs.MASK_DECODER):
             selection = self._decode(conditioned, features, prompt)
         with clock.stage("postprocess"):
-            selection, extent = self._within_extent(track, selection, is_prompted=prompt is not None)
-            # what a person points at is shown however it looks
-            min_iou = self.config.visible_min_iou if prompt is None else 0.0
-            result = object_result(
-                object_id, selection, image_hw, min_iou=min_iou, min_piece_share=self.config.min_piece_share
+            verdict = (
+                judge_tracked(track, object_id, selection, image_hw, self.config)
+                if prompt is None
+                else judge_prompted(object_id, selection, image_hw, self.config)
             )
-        memory, is_possible, is_sliver = None, True, False
-        if prompt is None and track.extent is not None:
-            is_possible = track.extent.allows(extent, self.config.max_growth)
-            is_sliver = extent.area < self.config.write_min_share * track.extent.area
-            extent = track.extent.grown_to(extent) if is_possible and not result.is_lost else track.extent
-        if prompt is not None or (is_possible and not is_sliver and self._is_worth_remembering(result)):
+        memory = None
+        if verdict.is_remembered:
             with clock.stage(graphs.MEMORY_ENCODER):
                 feeds = {
                     "vision_features": vision,
-                    "mask_logits": selection.mask_logits,
+                    "mask_logits": verdict.mask_logits,
                     "object_score": np.full((1, 1), selection.object_score, np.float32),
                     "binarize": np.full(1, prompt is not None, np.float32),
                 }
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
-        return _Update(
-            track,
-            object_id,
-            result,
-            selection.object_pointer,
-            memory,
-            is_conditioning=prompt is not None,
-            extent=extent,
-            before=selection.mask_logits[0, 0] > 0 if is_possible and not result.is_lost else track.before,
-        )
-
-    def _within_extent(
-        self, track: ObjectTrack, selection: Selection, *, is_prompted: bool
-    ) -> tuple[Selection, Extent]:
-        """The selection without pieces that cannot be the object, and the extent of what is left."""
-        logits = selection.mask_logits[0, 0]
-        is_bounded = self.config.max_growth < UNBOUNDED_GROWTH
-        if is_bounded and not is_prompted and track.extent is not None and track.before is not None:
-            logits = main_piece(logits, track.before, track.extent, self.config.max_growth)
-        return replace(selection, mask_logits=logits[None, None]), Extent.of(logits > 0)
+        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning=prompt is not None)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
@@ -289,11 +261,6 @@ class Tracker:
         is_multimask = uses_multimask(self.facts, is_prompted=prompt is not None, point_count=point_count)
         return select_mask(self.facts, **outputs, is_multimask=is_multimask)
 
-    def _is_worth_remembering(self, result: ObjectResult) -> bool:
-        if result.is_lost and not self.config.writes_lost_frames:
-            return False
-        return result.iou_score >= self.config.write_min_iou
-
     def _commit(self, state: TrackState, frame: Frame, updates: list[_Update], clock: _Clock) -> TrackResult:
         """Everything succeeded: write the memories and the result."""
         objects: dict[int, ObjectResult] = {}
@@ -306,8 +273,8 @@ class Tracker:
         for update in updates:
             track, is_again = update.track, update.track.written_frame == state.frame_count
             track.object_id = update.object_id
-            track.extent, track.before = update.extent, update.before
-            objects[update.object_id] = update.result
+            track.extent, track.before = update.verdict.extent, update.verdict.before
+            objects[update.object_id] = update.verdict.result
             if update.memory is not None:
                 track.bank.write(
                     update.memory,
@@ -319,57 +286,3 @@ class Tracker:
         state.image_hw = frame.hw
         state.latest = TrackResult(frame.stamp_ns, frame.index, dict(sorted(objects.items())), clock.timings_ms)
         return state.latest
-
-
-def object_result(
-    object_id: int,
-    selection: Selection,
-    image_hw: tuple[int, int],
-    *,
-    min_iou: float = 0.0,
-    min_piece_share: float = 0.0,
-) -> ObjectResult:
-    """A chosen mask at the image's size, with what can be read off it.
-
-    Args:
-        object_id: the caller's number.
-        selection: the decoder's answer.
-        image_hw: height and width of the image.
-        min_iou: estimated IoU below which the mask is empty.
-        min_piece_share: pieces smaller than this share of the largest are left out.
-    """
-    height, width = image_hw
-    if selection.is_visible and selection.iou_score >= min_iou:
-        logits = selection.mask_logits[0, 0]
-        if min_piece_share > 0:
-            logits = without_specks(logits, min_piece_share)
-        # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
-        mask = cv2.resize(logits, (width, height), interpolation=cv2.INTER_LINEAR) > 0
-    else:
-        mask = np.zeros(image_hw, np.bool_)
-    box, area = mask_box_area(mask)
-    return ObjectResult(
-        object_id=object_id,
-        mask=mask,
-        box_image_px=box,
-        area_px=area,
-        object_score=selection.object_score,
-        iou_score=selection.iou_score,
-        is_lost=area == 0,
-    )
-
-
-def lost_result(found: ObjectResult) -> ObjectResult:
-    """The same object, not visible."""
-    return replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
-
-
-def without_specks(logits: Logits, min_share: float) -> Logits:
-    """(h, w) logits; 8-connected positive pieces smaller than a share of the largest turned negative."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((logits > 0).astype(np.uint8), connectivity=8)
-    areas = stats[:, cv2.CC_STAT_AREA]
-    is_speck = areas < min_share * areas[1:].max(initial=0)
-    is_speck[0] = False
-    if count < 3 or not is_speck.any():
-        return logits
-    return np.where(is_speck[labels], -np.abs(logits), logits)

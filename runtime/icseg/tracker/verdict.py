@@ -1,0 +1,103 @@
+"""What becomes of a decoded mask: what of it is shown, and whether it is remembered. No graphs, no state changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from icseg.mask_ops.reference import mask_box_area
+from icseg.tracker.extent import Extent
+from icseg.tracker.pieces import Pieces
+from icseg.tracker.selection import Selection
+from icseg.tracker.state import UNBOUNDED_GROWTH, ObjectTrack, TrackerConfig
+from icseg.types import Logits, MaskBool, ObjectResult
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdict:
+    """On one object's mask in one frame.
+
+    Attributes:
+        result: what the frame shows of the object.
+        mask_logits: (1, 1, h, w) what the memory encoder gets.
+        is_remembered: the frame is worth a place in the memory.
+        extent: of the object, this frame counted in; None as long as it was not seen.
+        before: (h, w) the mask to compare the next frame's pieces with; None likewise.
+    """
+
+    result: ObjectResult
+    mask_logits: Logits
+    is_remembered: bool
+    extent: Extent | None
+    before: MaskBool | None
+
+
+def judge_prompted(object_id: int, selection: Selection, image_hw: tuple[int, int], config: TrackerConfig) -> Verdict:
+    """A mask that a prompt asked for: shown and remembered however it looks, but for its specks."""
+    pieces = Pieces.of(selection.mask_logits[0, 0])
+    shown = pieces.without_specks(config.min_piece_share)
+    result = object_result(object_id, selection, shown.kept_logits, image_hw)
+    if result.is_lost:
+        return Verdict(result, selection.mask_logits, is_remembered=True, extent=None, before=None)
+    mask = pieces.mask
+    return Verdict(result, selection.mask_logits, is_remembered=True, extent=Extent.of(mask), before=mask)
+
+
+def judge_tracked(
+    track: ObjectTrack, object_id: int, selection: Selection, image_hw: tuple[int, int], config: TrackerConfig
+) -> Verdict:
+    """A mask that comes from memory: pieces that cannot be the object go, and what is doubtful is not remembered."""
+    pieces = Pieces.of(selection.mask_logits[0, 0])
+    if config.max_growth < UNBOUNDED_GROWTH and track.extent is not None and track.before is not None:
+        pieces = pieces.of_one_thing(track.before, track.extent, config.max_growth)
+    shown = pieces.without_specks(config.min_piece_share).kept_logits
+    result = object_result(object_id, selection, shown, image_hw, min_iou=config.visible_min_iou)
+    now = Extent.of(pieces.mask)
+    known = track.extent or now
+    is_possible = known.allows(now, config.max_growth)
+    is_seen = is_possible and not result.is_lost
+    is_clear = result.iou_score >= config.write_min_iou and (config.writes_lost_frames or not result.is_lost)
+    return Verdict(
+        result,
+        pieces.kept_logits[None, None],
+        is_remembered=is_possible and is_clear and now.area >= config.write_min_share * known.area,
+        extent=known.grown_to(now) if is_seen else track.extent,
+        before=pieces.mask if is_seen else track.before,
+    )
+
+
+def object_result(
+    object_id: int, selection: Selection, shown: Logits, image_hw: tuple[int, int], *, min_iou: float = 0.0
+) -> ObjectResult:
+    """A chosen mask at the image's size, with what can be read off it.
+
+    Args:
+        object_id: the caller's number.
+        selection: the decoder's answer.
+        shown: (h, w) logits of what is shown of its mask.
+        image_hw: height and width of the image.
+        min_iou: estimated IoU below which the mask is empty.
+    """
+    height, width = image_hw
+    if selection.is_visible and selection.iou_score >= min_iou:
+        # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
+        mask = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+    else:
+        mask = np.zeros(image_hw, np.bool_)
+    box, area = mask_box_area(mask)
+    return ObjectResult(
+        object_id=object_id,
+        mask=mask,
+        box_image_px=box,
+        area_px=area,
+        object_score=selection.object_score,
+        iou_score=selection.iou_score,
+        is_lost=area == 0,
+    )
+
+
+def lost_result(found: ObjectResult) -> ObjectResult:
+    """The same object, not visible."""
+    return replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
