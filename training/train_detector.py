@@ -23,18 +23,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from icseg.sim.things import COLOURS, KINDS
 from training.clips import ClipStore
 from training.detector_losses import detector_loss
-from training.detector_model import IMAGE_SIZE, DetectorMaps, NanoDetectorNet, save_detector
+from training.detector_model import IMAGE_SIZE, DetectorMaps, NanoDetectorNet, load_detector_net, save_detector
 from training.detector_targets import sample_scenes
 from training.resumable import ResumableRun
 
 CHECKPOINT_NAME = "detector.pt"
 
 
-def start_run(folder: Path, *, steps: int, lr: float, seed: int) -> ResumableRun[NanoDetectorNet]:
-    """A new run, or the one that the folder holds."""
+def start_run(
+    folder: Path, *, steps: int, lr: float, seed: int, begin_with: Path | None = None
+) -> ResumableRun[NanoDetectorNet]:
+    """A new run, or the one that the folder holds; ``begin_with``: folder that ``save`` wrote, to take weights from."""
     torch.manual_seed(seed)
-    net = NanoDetectorNet(len(KINDS), len(COLOURS)).to(memory_format=torch.channels_last)
-    return ResumableRun(folder / CHECKPOINT_NAME, net, steps=steps, lr=lr, seed=seed)
+    net, path = NanoDetectorNet(len(KINDS), len(COLOURS)), folder / CHECKPOINT_NAME
+    if begin_with is not None and not path.exists():
+        net.load_state_dict(load_detector_net(begin_with)[0].state_dict())
+    return ResumableRun(path, net.to(memory_format=torch.channels_last), steps=steps, lr=lr, seed=seed)
 
 
 def forward(net: NanoDetectorNet, pixels: torch.Tensor) -> DetectorMaps:
@@ -74,7 +78,7 @@ def mean_parts(rows: list[dict[str, float]]) -> dict[str, float]:
 def train(args: argparse.Namespace) -> None:
     """Train to the last step."""
     store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
-    run = start_run(args.run, steps=args.steps, lr=args.lr, seed=args.seed)
+    run = start_run(args.run, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with)
     log = (args.run / "detector.jsonl").open("a")
     started, recent = time.monotonic(), []
     bar = tqdm(initial=run.step, total=args.steps, desc="detector", mininterval=5)
@@ -113,6 +117,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data/nano"), help="folder made by training/render.py")
     parser.add_argument("--run", type=Path, default=Path("training/runs/detector"), help="checkpoint and log")
     parser.add_argument("--out", type=Path, default=Path("models/nano/detector"), help="where save writes")
+    parser.add_argument("--begin-with", type=Path, help="folder that save wrote, to go on from; also to resume")
     parser.add_argument("--steps", type=int, default=1500, help="optimizer steps in all")
     parser.add_argument("--batch", type=int, default=16, help="pictures per step")
     parser.add_argument("--lr", type=float, default=2e-3, help="peak learning rate")
