@@ -21,6 +21,10 @@ MIN_AREA_PX = 100
 """A thing with fewer visible pixels of the 320x320 frame is not worth a prompt."""
 VISIBLE_PX = 8
 """Below this a thing counts as not visible: its object score is trained towards "absent"."""
+JUMP_SHARE = 0.3
+"""Of augmented clips."""
+JUMP_CROP = (0.7, 0.95)
+"""Share of the picture's side that is seen after a jump."""
 
 
 def map_array(path: Path, name: str) -> np.ndarray:
@@ -131,6 +135,27 @@ def augment(
     return pictures.clamp(0, 1), ids
 
 
+def jump(pictures: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """From some later frame on the camera looks elsewhere, and a little closer: a thing is to be known by its look.
+
+    Args:
+        pictures: (T, 3, S, S) float32. ids: (T, S, S) uint8.
+
+    Returns:
+        The same shapes.
+    """
+    frames, side = ids.shape[:2]
+    begin = int(rng.integers(1, frames))
+    crop = int(side * rng.uniform(*JUMP_CROP))
+    top, left = (int(rng.integers(0, side - crop + 1)) for _ in range(2))
+    later = pictures[begin:, :, top : top + crop, left : left + crop]
+    marks = ids[begin:, None, top : top + crop, left : left + crop].float()
+    pictures, ids = pictures.clone(), ids.clone()
+    pictures[begin:] = F.interpolate(later, size=(side, side), mode="bilinear", align_corners=False)
+    ids[begin:] = F.interpolate(marks, size=(side, side), mode="nearest-exact")[:, 0].to(torch.uint8)
+    return pictures, ids
+
+
 def normalise(pictures: torch.Tensor) -> torch.Tensor:
     """(..., 3, H, W) in 0..1 -> the encoder's input range."""
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in (IMAGE_MEAN, IMAGE_STD))
@@ -173,6 +198,8 @@ def sample_batch(
         shown, marks = torch.from_numpy(pictures), torch.from_numpy(maps_of)
         if augmented:
             shown, marks = augment(shown, marks, rng)
+            if frames > 1 and rng.random() < JUMP_SHARE:
+                shown, marks = jump(shown, marks, rng)
         else:
             shown = shown.permute(0, 3, 1, 2).float() / 255
         numbers, areas = np.unique(marks[0].numpy(), return_counts=True)

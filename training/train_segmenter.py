@@ -51,6 +51,8 @@ PROMPT_KINDS = ("box", "point", "both")
 PROMPT_SHARES = (0.35, 0.15, 0.5)
 MASK_PROMPT_SHARE = 0.1
 """Of batches prompted by a rough mask instead of box or points."""
+CLIPS_TURNS = ("far", "image", "slow")
+"""What the steps of the clips stage are about, by turns; with a frozen encoder ``image`` is ``far`` too."""
 EMA_DECAY = 0.998
 DENSE_WEIGHT = 0.5
 ABSENT_WEIGHT = 4.0
@@ -262,12 +264,15 @@ def train_step(
     """
     model, head = run.model.segmenter, run.model.head
     run.model.train()
-    if stage == "image":
+    # what a tracked frame is to be is what the prompted one was: single frames stay in the mixture
+    turn = "image" if stage == "image" else CLIPS_TURNS[run.step % len(CLIPS_TURNS)]
+    if turn == "image" and not freeze_encoder:
         batch = sample_batch(store, run.rng, clips=8, frames=1, things=4)
         loss, iou = image_step(model, batch, run.rng, head, sharpness)
+        iou = iou if stage == "image" else iou[:0]
     else:
-        # by turns: far motion as rendered, and slow motion, with things crossing, of which memory and decoder learn
-        is_slow = run.step % 2 == 1
+        # far motion as rendered, and slow motion, with things crossing, of which memory and decoder learn
+        is_slow = turn == "slow"
         shape = {"frames": 7, "things": 2} if is_slow else {"frames": 5, "things": 3}
         batch = sample_batch(store, run.rng, clips=2, **shape, still=is_slow, movers=1.0 if is_slow else 0.5)
         learns_to_see = not (freeze_encoder or is_slow)

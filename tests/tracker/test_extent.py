@@ -9,7 +9,7 @@ from scripted_graphs import ScriptedGraphs, make_frame
 from icseg.errors import ConfigError
 from icseg.tracker.extent import GROWTH_PER_FRAME, Extent
 from icseg.tracker.pieces import Pieces
-from icseg.tracker.state import UNBOUNDED_GROWTH, TrackerConfig
+from icseg.tracker.state import UNBOUNDED, TrackerConfig
 from icseg.types import Frame, Prompt
 
 THING = Extent(10.0, 8.0, 70.0)
@@ -76,7 +76,7 @@ def grown_frame(index: int) -> Frame:
     return Frame(np.full_like(frame.image, frame.image.max()), frame.stamp_ns, index)
 
 
-@pytest.mark.parametrize(("max_growth", "remembered"), [(1.1, 1), (UNBOUNDED_GROWTH, 2)])
+@pytest.mark.parametrize(("max_growth", "remembered"), [(1.1, 1), (UNBOUNDED, 2)])
 def test_a_mask_far_too_large_is_not_remembered(max_growth: float, remembered: int) -> None:
     tracker = ScriptedGraphs().tracker(TrackerConfig(max_growth=max_growth))
     state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))

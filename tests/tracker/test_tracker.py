@@ -134,6 +134,16 @@ def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
     assert attended(state) == 2
 
 
+@pytest.mark.parametrize(("config", "area"), [(TrackerConfig(), 8 * 12), (TrackerConfig.plain_sam2(), 16 * 12)])
+def test_a_prompted_mask_stays_in_its_box(config: TrackerConfig, area: int) -> None:
+    # the bright block is 16 px wide, and a cell 8; the box says that the left half is enough
+    graphs = ScriptedGraphs()
+    state = graphs.tracker(config).start(make_frame(0), Prompt((8.0, 12.0, 19.0, 24.0)))
+    assert state.latest is not None
+    assert state.latest.objects[1].area_px == pytest.approx(area, abs=20)
+    assert (graphs.feeds[MEMORY_ENCODER]["mask_logits"] > 0).sum() == (2 if config.box_slack < 1 else 4)
+
+
 def test_plain_sam2_remembers_everything() -> None:
     graphs = ScriptedGraphs()
     tracker = graphs.tracker(TrackerConfig.plain_sam2())

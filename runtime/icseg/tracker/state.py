@@ -10,7 +10,7 @@ from icseg.tracker.extent import Extent
 from icseg.tracker.memory_bank import BankShape, MemoryBank
 from icseg.types import Frame, MaskBool, TrackResult
 
-UNBOUNDED_GROWTH = 100.0
+UNBOUNDED = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class TrackerConfig:
         write_min_share: masks smaller than this share of the object's largest so far are not remembered, 0..1: a sliver
             beside what hides the object says little of it, and is often not of it.
         write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
+        box_slack: share of a prompt box's side by which the prompted mask may reach beyond it, and a cell of the mask's
+            own besides; 0..100, 100 = as SAM 2, which has no such bound.
         max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
             its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound.
 
@@ -41,6 +43,7 @@ class TrackerConfig:
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
     max_growth: float = 1.1
+    box_slack: float = 0.05
     visible_min_iou: float = 0.5
     write_min_share: float = 0.3
     min_piece_share: float = 0.1
@@ -53,7 +56,8 @@ class TrackerConfig:
             "visible_min_iou": (0.0, 1.0),
             "min_piece_share": (0.0, 1.0),
             "write_min_share": (0.0, 1.0),
-            "max_growth": (1.0, UNBOUNDED_GROWTH),
+            "max_growth": (1.0, UNBOUNDED),
+            "box_slack": (0.0, UNBOUNDED),
         }
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -70,7 +74,8 @@ class TrackerConfig:
             write_min_iou=0.0,
             visible_min_iou=0.0,
             min_piece_share=0.0,
-            max_growth=UNBOUNDED_GROWTH,
+            max_growth=UNBOUNDED,
+            box_slack=UNBOUNDED,
             write_min_share=0.0,
         )
 

@@ -145,7 +145,7 @@ class Tracker:
         place = state.place_for(object_id)
         clock = _Clock()
         features = self._encode_image(frame.image, clock)
-        updates = [self._segment(place, object_id, features, frame.hw, clock, tokens)]
+        updates = [self._segment(place, object_id, features, frame.hw, clock, (prompt, tokens))]
         if not state.is_latest(frame):
             updates += [
                 self._segment(track, known, features, frame.hw, clock)
@@ -215,22 +215,22 @@ class Tracker:
         features: Mapping[str, Array],
         image_hw: tuple[int, int],
         clock: _Clock,
-        prompt: Mapping[str, Array] | None = None,
+        prompted: tuple[Prompt, Mapping[str, Array]] | None = None,
     ) -> _Update:
-        """One object in one frame, by its prompt if there is one, else by its memory. Changes nothing."""
+        """One object in one frame, by its prompt and the tokens of it, else by its memory. Changes nothing."""
         vision = features["vision_features"]
         conditioned = vision
-        if prompt is None:
+        if prompted is None:
             with clock.stage(graphs.MEMORY_ATTENTION):
                 feeds = {"vision_features": vision, **track.bank.attend().as_feeds()}
                 conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
         with clock.stage(graphs.MASK_DECODER):
-            selection = self._decode(conditioned, features, prompt)
+            selection = self._decode(conditioned, features, None if prompted is None else prompted[1])
         with clock.stage("postprocess"):
             verdict = (
                 judge_tracked(track, object_id, selection, image_hw, self.config)
-                if prompt is None
-                else judge_prompted(object_id, selection, image_hw, self.config)
+                if prompted is None
+                else judge_prompted(object_id, selection, prompted[0], image_hw, self.config)
             )
         memory = None
         if verdict.is_remembered:
@@ -239,10 +239,11 @@ class Tracker:
                     "vision_features": vision,
                     "mask_logits": verdict.mask_logits,
                     "object_score": np.full((1, 1), selection.object_score, np.float32),
-                    "binarize": np.full(1, prompt is not None, np.float32),
+                    "binarize": np.full(1, prompted is not None, np.float32),
                 }
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
-        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning=prompt is not None)
+        is_conditioning = prompted is not None
+        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None

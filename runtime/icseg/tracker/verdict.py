@@ -11,8 +11,8 @@ from icseg.mask_ops.reference import mask_box_area
 from icseg.tracker.extent import Extent
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.selection import Selection
-from icseg.tracker.state import UNBOUNDED_GROWTH, ObjectTrack, TrackerConfig
-from icseg.types import Logits, MaskBool, ObjectResult
+from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackerConfig
+from icseg.types import Box, Logits, MaskBool, ObjectResult, Prompt
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,15 +34,21 @@ class Verdict:
     before: MaskBool | None
 
 
-def judge_prompted(object_id: int, selection: Selection, image_hw: tuple[int, int], config: TrackerConfig) -> Verdict:
-    """A mask that a prompt asked for: shown and remembered however it looks, but for its specks."""
-    pieces = Pieces.of(selection.mask_logits[0, 0])
+def judge_prompted(
+    object_id: int, selection: Selection, prompt: Prompt, image_hw: tuple[int, int], config: TrackerConfig
+) -> Verdict:
+    """A mask that a prompt asked for: shown and remembered however it looks, but for what lies outside the box."""
+    logits = selection.mask_logits[0, 0]
+    if prompt.box_image_px is not None and config.box_slack < UNBOUNDED:
+        logits = within_box(logits, prompt.box_image_px, image_hw, config.box_slack)
+    pieces = Pieces.of(logits)
     shown = pieces.without_specks(config.min_piece_share)
     result = object_result(object_id, selection, shown.kept_logits, image_hw)
+    remembered = logits[None, None]
     if result.is_lost:
-        return Verdict(result, selection.mask_logits, is_remembered=True, extent=None, before=None)
+        return Verdict(result, remembered, is_remembered=True, extent=None, before=None)
     mask = pieces.mask
-    return Verdict(result, selection.mask_logits, is_remembered=True, extent=Extent.of(mask), before=mask)
+    return Verdict(result, remembered, is_remembered=True, extent=Extent.of(mask), before=mask)
 
 
 def judge_tracked(
@@ -50,7 +56,7 @@ def judge_tracked(
 ) -> Verdict:
     """A mask that comes from memory: pieces that cannot be the object go, and what is doubtful is not remembered."""
     pieces = Pieces.of(selection.mask_logits[0, 0])
-    if config.max_growth < UNBOUNDED_GROWTH and track.extent is not None and track.before is not None:
+    if config.max_growth < UNBOUNDED and track.extent is not None and track.before is not None:
         pieces = pieces.of_one_thing(track.before, track.extent, config.max_growth)
     shown = pieces.without_specks(config.min_piece_share).kept_logits
     result = object_result(object_id, selection, shown, image_hw, min_iou=config.visible_min_iou)
@@ -66,6 +72,19 @@ def judge_tracked(
         extent=known.grown_to(now) if is_seen else track.extent,
         before=pieces.mask if is_seen else track.before,
     )
+
+
+def within_box(logits: Logits, box_image_px: Box, image_hw: tuple[int, int], slack: float) -> Logits:
+    """(h, w) logits, negative in cells whose centre is outside a box enlarged by a share of its sides and one cell."""
+    height, width = image_hw
+    x0, y0, x1, y1 = box_image_px
+    is_inside = []
+    for low, high, cells, length_px in ((y0, y1, logits.shape[0], height), (x0, x1, logits.shape[1], width)):
+        cell_px = length_px / cells
+        centres_px = (np.arange(cells) + 0.5) * cell_px
+        margin_px = slack * (high - low) + cell_px
+        is_inside.append((centres_px >= low - margin_px) & (centres_px <= high + margin_px))
+    return np.where(np.logical_and.outer(*is_inside), logits, -np.abs(logits))
 
 
 def object_result(
