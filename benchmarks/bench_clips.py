@@ -9,7 +9,7 @@ and comes back, or else moves.
 - ``unseen_kinds``: as ``true_box``, on shapes that no training saw (``sim/unnamed.py``).
 
 Identity is kept when, after everything has moved, what the last masks cover is mostly that thing: told apart for things
-that a like one crossed.
+that a like one crossed. The clips followed worst from a true box are drawn beside the model.
 
     python benchmarks/bench_clips.py --save
 """
@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +26,18 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.clips import MIN_AREA_PX, Clip, draw_clips
+from benchmarks.failures import Failures
 from benchmarks.timing import publish
 from icseg import events
 from icseg.assets import nano_models
 from icseg.dialogue.detector_nano import load_detector
 from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.executor import InlineExecutor
-from icseg.geometry import box_iou
 from icseg.metrics import boundary_f, jaccard
 from icseg.session import Session
 from icseg.sim.playing import Script, play
-from icseg.sim.scene import SceneSpec, make_scene
-from icseg.sim.table import SimulatedTable, stream
-from icseg.sim.things import KINDS
+from icseg.sim.table import SimulatedTable
 from icseg.sim.truth import SimFrame
 from icseg.sim.unnamed import TEST_UNNAMED
 from icseg.sim.user import SimulatedUser
@@ -49,61 +46,11 @@ from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import MaskBool, Prompt
 
-FPS, SECONDS = 7.5, 10.0
 SPEAK_AT, ANSWER_AFTER, STEPS_PER_FRAME = 7, 4, 3
-MIN_AREA_PX = 400
-"""Of 640x480: a thing of which less is seen in the first frame is not prompted."""
-CROSSING_IOU = 0.05
 LAST_FRAMES = 15
 KINDS_IN_SEVERAL = ("mug", "can", "ball", "bottle")
 AS_SAM2_EVERY = 3
 ARMS = ("true_box", "dialogue")
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One scene and the thing to follow."""
-
-    seed: int
-    frames: list[SimFrame]
-    target_id: int
-    event: str
-
-    def is_crossed_by_like(self) -> bool:
-        """A thing of its kind overlaps it in the picture at some time, and not yet in the first frame."""
-        like = [n for n, t in self.frames[0].things.items() if t.kind == self.kind and n != self.target_id]
-        return any(
-            any(_overlap(sim, self.target_id, n) for sim in self.frames)
-            and not _overlap(self.frames[0], self.target_id, n)
-            for n in like
-        )
-
-    @property
-    def kind(self) -> str:
-        """Of the thing."""
-        return self.frames[0].things[self.target_id].kind
-
-
-def _overlap(sim: SimFrame, a: int, b: int) -> bool:
-    boxes = sim.box_image_px(a), sim.box_image_px(b)
-    return boxes[0] is not None and boxes[1] is not None and box_iou(boxes[0], boxes[1]) > CROSSING_IOU
-
-
-def pick(spec: SceneSpec, frames: list[SimFrame], kinds: Sequence[str]) -> Clip | None:
-    """The thing of some kinds that is worth following: hidden, leaving, or the one that moves farthest."""
-    things = frames[0].things
-    visible = [n for n in things if things[n].kind in kinds and frames[0].mask(n).sum() >= MIN_AREA_PX]
-    for event, thing_id in (("hidden", spec.hidden_id), ("leaving", spec.leaving_id)):
-        if thing_id in visible and (event == "leaving") == (spec.seed % 2 == 1):
-            return Clip(spec.seed, frames, int(thing_id), event)
-    moved = {n: _motion_px(frames, n) for n in visible}
-    return Clip(spec.seed, frames, max(moved, key=lambda n: moved[n]), "moving") if moved else None
-
-
-def _motion_px(frames: list[SimFrame], thing_id: int) -> float:
-    boxes = [box for sim in frames[::5] if (box := sim.box_image_px(thing_id)) is not None]
-    middles = np.array([((b[0] + b[2]) / 2, (b[1] + b[3]) / 2) for b in boxes])
-    return float(np.ptp(middles, axis=0).max())
 
 
 def from_true_box(tracker: Tracker, clip: Clip) -> list[tuple[SimFrame, MaskBool]]:
@@ -121,7 +68,7 @@ def from_true_box(tracker: Tracker, clip: Clip) -> list[tuple[SimFrame, MaskBool
 def from_dialogue(tracker: Tracker, policy: CandidatesPolicy, clip: Clip) -> list[tuple[SimFrame, MaskBool]]:
     """Every frame that the session tracked; none when it gave up."""
     session, user = Session(policy, tracker, executor=InlineExecutor()), SimulatedUser(clip.target_id)
-    script = Script(f"the {clip.kind}", SPEAK_AT, ANSWER_AFTER, STEPS_PER_FRAME)
+    script = Script(f"the {clip.thing.kind}", SPEAK_AT, ANSWER_AFTER, STEPS_PER_FRAME)
     played = play(session, clip.frames, script, lambda asked, frame: user.answer(asked.question, frame))
     return [(sim, event.result.objects[1].mask) for sim, event in played if isinstance(event, events.Tracked)]
 
@@ -160,23 +107,9 @@ def judged(frames: list[tuple[SimFrame, MaskBool]], target_id: int) -> dict[str,
     }
 
 
-def draw_clips(
-    table: SimulatedTable, count: int, first_seed: int, kinds: Sequence[str], unnamed: Sequence[str] = ()
-) -> Iterator[Clip]:
-    """Clips one by one; the kind that comes in several goes round."""
-    seed = first_seed
-    while count > 0:
-        spec = make_scene(seed, split="test", ambiguous_kind=kinds[seed % len(kinds)], unnamed=unnamed)
-        clip = pick(spec, list(stream(table, spec, fps=FPS, duration_s=SECONDS)), unnamed or KINDS)
-        seed += 1
-        if clip is not None:
-            count -= 1
-            yield clip
-
-
 def about(clip: Clip) -> dict[str, Any]:
     """What a row says about its clip."""
-    return {"seed": clip.seed, "kind": clip.kind, "event": clip.event, "is_crossed_by_like": clip.is_crossed_by_like()}
+    return {"seed": clip.seed, "kind": clip.thing.kind, "groups": clip.groups()}
 
 
 def goals_of(results: dict[str, Any]) -> list[dict[str, Any]]:
@@ -207,12 +140,16 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=5000, help="scenes of the test split from here on")
     parser.add_argument("--engines", type=Path, default=nano_models(), help="folder with segmenter/ and detector/")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_clips.json")
+    parser.add_argument(
+        "--save",
+        action="store_true",
+        help="write results/bench_clips.json, and failures.jpg beside the model",
+    )
     args = parser.parse_args()
     tracker = load_tracker(args.engines / "segmenter", threads=args.threads)
     as_sam2 = load_tracker(args.engines / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
     policy = CandidatesPolicy(load_detector(args.engines / "detector", threads=args.threads))
-    rows, unseen = [], []
+    rows, unseen, failures = [], [], Failures()
     with (
         SimulatedTable(has_unnamed=True) as table,
         tqdm(total=args.clips + args.unseen_clips, unit="clip", disable=not sys.stderr.isatty()) as bar,
@@ -221,6 +158,7 @@ def main() -> None:
             followed = {"true_box": from_true_box(tracker, clip), "dialogue": from_dialogue(tracker, policy, clip)}
             if len(rows) % AS_SAM2_EVERY == 0:
                 followed["as_sam2"] = from_true_box(as_sam2, clip)
+            failures.add(clip, followed["true_box"])
             rows.append(about(clip) | {arm: judged(frames, clip.target_id) for arm, frames in followed.items()})
             bar.update()
         names = tuple(TEST_UNNAMED)
@@ -229,10 +167,8 @@ def main() -> None:
             bar.update()
     groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
-        groups[f"event {row['event']}"].append(row)
-        groups[f"kind {row['kind']}"].append(row)
-        if row["is_crossed_by_like"]:
-            groups["crossed by a like thing"].append(row)
+        for name in row["groups"]:
+            groups[name].append(row)
     compared = [row for row in rows if "as_sam2" in row]
     results: dict[str, Any] = {
         "what": "J and F, 640x480, 75 frames a clip, motion and occlusion; means over frames, then over clips",
@@ -244,6 +180,8 @@ def main() -> None:
         "groups": {name: {arm: summary(groups[name], arm) for arm in ARMS} for name in sorted(groups)},
     }
     results["goals"] = goals_of(results)
+    if args.save:
+        failures.draw(nano_models() / "segmenter" / "failures.jpg")
     publish("bench_clips", results | {"clips": rows, "unseen_clips": unseen}, save=args.save)
 
 
