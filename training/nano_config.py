@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
-IMAGE_SIZE = 320
 HIDDEN = 128
 IMAGE_MEAN = (0.485, 0.456, 0.406)
 IMAGE_STD = (0.229, 0.224, 0.225)
 
 
-def nano_segmenter_config() -> Sam2VideoConfig:
+@dataclass(frozen=True, slots=True)
+class NanoSize:
+    """What costs time in a nano segmenter; the defaults are those of the model that ships.
+
+    Attributes:
+        image: side of the square input in pixels, a multiple of 64.
+        width: channels of the encoder's first stage; they double with each of the three others.
+
+    Raises:
+        ValueError: the image's side is not a multiple of 64, or the width is not one of 8.
+    """
+
+    image: int = 320
+    width: int = 32
+
+    def __post_init__(self) -> None:
+        if self.image % 64 or self.image <= 0:
+            raise ValueError(f"nano size: image: expected a multiple of 64, got {self.image}")
+        if self.width % 8 or self.width <= 0:
+            raise ValueError(f"nano size: width: expected a multiple of 8, got {self.width}")
+
+
+SHIPPED = NanoSize()
+IMAGE_SIZE = SHIPPED.image
+
+
+def nano_segmenter_config(size: NanoSize = SHIPPED) -> Sam2VideoConfig:
     """Configuration of about 3.5 M parameters at 320x320 with 80x80 mask logits.
 
     Window sizes divide the maps of their stages (80, 40, 20, 10), so that no attention window is padded. Memory is 64
@@ -20,30 +47,31 @@ def nano_segmenter_config() -> Sam2VideoConfig:
     between part and whole that SAM's three masks stand for is asked about, not guessed, and is not in the data.
     """
     stride = 16
-    side = IMAGE_SIZE // stride
+    side = size.image // stride
+    widths = [size.width * 2**stage for stage in range(4)]
     return Sam2VideoConfig(
-        image_size=IMAGE_SIZE,
+        image_size=size.image,
         vision_config={
             "model_type": "sam2_vision_model",
             "backbone_config": {
                 "model_type": "sam2_hiera_det_model",
-                "image_size": [IMAGE_SIZE, IMAGE_SIZE],
-                "hidden_size": 32,
+                "image_size": [size.image, size.image],
+                "hidden_size": size.width,
                 "num_attention_heads": 1,
-                "embed_dim_per_stage": [32, 64, 128, 256],
+                "embed_dim_per_stage": widths,
                 "blocks_per_stage": [1, 2, 4, 1],
                 "num_attention_heads_per_stage": [1, 2, 4, 8],
-                "window_size_per_stage": [8, 4, 10, 5],
+                "window_size_per_stage": [8, 4, side // 2, side // 4],
                 "global_attention_blocks": [4, 6],
                 "window_positional_embedding_background_size": [5, 5],
             },
-            "backbone_channel_list": [256, 128, 64, 32],
+            "backbone_channel_list": widths[::-1],
             "backbone_feature_sizes": [[side * 4, side * 4], [side * 2, side * 2], [side, side]],
             "fpn_hidden_size": HIDDEN,
             # the library's default leaves the high-resolution maps without context: they saw edges, and not of what
             "fpn_top_down_levels": [0, 1, 2, 3],
         },
-        prompt_encoder_config={"hidden_size": HIDDEN, "image_size": IMAGE_SIZE, "patch_size": stride},
+        prompt_encoder_config={"hidden_size": HIDDEN, "image_size": size.image, "patch_size": stride},
         mask_decoder_config={
             "hidden_size": HIDDEN,
             "mlp_dim": 512,
@@ -92,7 +120,7 @@ def _remember_the_same_place(attention: nn.Module) -> None:
         layer.cross_attn_image.k_proj.bias.fill_(1.5)
 
 
-def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
+def build_nano_segmenter(seed: int = 0, size: NanoSize = SHIPPED) -> Sam2VideoModel:
     """A nano segmenter with random weights that can be trained.
 
     The library initialises for fine-tuning. From scratch four things stop it from learning, none of them with an
@@ -101,7 +129,7 @@ def build_nano_segmenter(seed: int = 0) -> Sam2VideoModel:
     prompt means anything, for which it segments every thing at once; and a memory fuser scaled by zero.
     """
     torch.manual_seed(seed)
-    model = Sam2VideoModel(nano_segmenter_config())
+    model = Sam2VideoModel(nano_segmenter_config(size))
     model.set_attn_implementation("eager")  # windows of 64 tokens: measured quicker than the fused kernel on the CPU
     with torch.no_grad():
         for module in model.modules():

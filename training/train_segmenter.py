@@ -33,7 +33,7 @@ from training.clips import (
 )
 from training.dense_head import DenseHead, dense_targets
 from training.mistakes import Mistakes, draw_mistakes
-from training.nano_config import HIDDEN, begin_memory, build_nano_segmenter
+from training.nano_config import HIDDEN, SHIPPED, NanoSize, begin_memory, build_nano_segmenter
 from training.resumable import ResumableRun
 from training.segmenter_forward import (
     Decoded,
@@ -202,9 +202,9 @@ def sharpness_at(stage: str, progress: float) -> float:
 class Learner(nn.Module):
     """What is trained: the segmenter, and the head that only helps its encoder."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, size: NanoSize = SHIPPED) -> None:
         super().__init__()
-        self.segmenter = build_nano_segmenter(seed)
+        self.segmenter = build_nano_segmenter(seed, size)
         self.head = DenseHead(HIDDEN)
 
 
