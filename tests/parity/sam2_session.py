@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
+from export.sam2_sizes import sam2_config
 from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
 from icseg.tracker.inputs import prompt_tokens
@@ -29,15 +30,8 @@ class PerObjectMemory(Sam2VideoModel):
 
 
 def tiny_config(image_size: int = 256) -> Sam2VideoConfig:
-    """SAM 2.1 tiny at a reduced resolution: the library's defaults, and every size that follows from the image's."""
-    config, stride = Sam2VideoConfig(), 16
-    side = image_size // stride
-    config.image_size = config.prompt_encoder_config.image_size = image_size
-    config.vision_config.backbone_config.image_size = [image_size, image_size]
-    config.vision_config.backbone_feature_sizes = [[side * 4] * 2, [side * 2] * 2, [side] * 2]
-    config.memory_attention_rope_feat_sizes = [side, side]
-    config.max_cond_frame_num = -1
-    return config
+    """SAM 2.1 tiny at a reduced resolution."""
+    return sam2_config("tiny", image_size)
 
 
 def small_config() -> Sam2VideoConfig:
