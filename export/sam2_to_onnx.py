@@ -1,9 +1,10 @@
 """Export a SAM 2 video model to the four graphs of icseg's tracker, and check each against torch.
 
-    python -m export.sam2_to_onnx MODEL_DIR OUT_DIR
+    python -m export.sam2_to_onnx MODEL OUT_DIR
 
-MODEL_DIR is a folder that transformers' ``Sam2VideoModel.from_pretrained`` reads: config.json and safetensors.
-OUT_DIR receives one .onnx file per graph and manifest.json.
+MODEL is a folder that transformers' ``save_pretrained`` wrote, a checkpoint in Meta's layout
+(``sam2.1_hiera_tiny.pt``), a hub id whose files are in the local cache (``facebook/sam2.1-hiera-tiny``), or ``nano``,
+the model that ships. OUT_DIR receives one .onnx file per graph and manifest.json.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from transformers import Sam2VideoModel
 from export.graph_file import relative_error, tidy, tool_versions
 from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
+from export.segmenter_source import find_segmenter
+from icseg.errors import IcsegError
 from icseg.inference.manifest import Manifest, ModelFile, sha256_of, write_manifest
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
 from icseg.tracker.graphs import (
@@ -204,20 +207,25 @@ def _manifest_of(out_dir: Path, name: str, facts: SegmenterFacts) -> Manifest:
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line entry."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model_dir", type=Path, help="config.json and safetensors of a Sam2VideoModel")
+    parser.add_argument("model", help="folder, .pt file, hub id in the local cache, or nano")
     parser.add_argument("out_dir", type=Path, help="where the graphs and manifest.json go")
     parser.add_argument("--memory-slots", type=int, default=7, help="frames that memory attention sees")
     parser.add_argument("--pointer-slots", type=int, default=16, help="object pointers that memory attention sees")
     parser.add_argument("--max-points", type=int, default=8, help="points of one prompt, besides its box")
-    parser.add_argument("--name", help="the model's name; default: the name of MODEL_DIR")
+    parser.add_argument("--resolution", type=int, help="side of the input in pixels; default: that of the weights")
+    parser.add_argument("--name", help="the model's name; default: that of MODEL")
     options = parser.parse_args(argv)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
-    model = Sam2VideoModel.from_pretrained(options.model_dir, dtype=torch.float32)
+    try:
+        source = find_segmenter(options.model, options.resolution)
+        model = source.load()
+    except (IcsegError, ValueError) as error:
+        parser.error(str(error))
     errors = export_segmenter(
         model,
         options.out_dir,
-        name=options.name or options.model_dir.resolve().name,
+        name=options.name or source.name,
         memory_slots=options.memory_slots,
         pointer_slots=options.pointer_slots,
         max_points=options.max_points,
