@@ -11,14 +11,17 @@ import cv2
 import numpy as np
 import pytest
 
-from icseg.cli.evaluate import SPEAK_AT, Case, Guesser, KnowingPerson, Outcome, play_case
+from icseg.cli.evaluate import SPEAK_AT, Case, Guesser, KnowingPerson, Outcome, play_case, points_at
 from icseg.cli.evaluation_report import report, write_plot
 from icseg.cli.main import main
 from icseg.dialogue.policy_candidates import CandidatesPolicy
+from icseg.events import Targeted
 from icseg.sim.commands import Command
 from icseg.sim.drawn import Drawn, draw_table
+from icseg.sim.truth import SimFrame, ThingTruth
 from icseg.sim.truth_detector import TruthDetector
 from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Frame
 
 OPTIONS = {"first_seed": 5, "seconds": 4.0, "policy": "candidates", "engines": None}
 RIGHT = Outcome(questions=1, has_target=True, is_right=True, mean_j=0.9)
@@ -41,6 +44,18 @@ def test_an_ambiguous_command_is_asked_about_and_ends_at_what_was_meant(target_i
     outcome = judge(case("the mug", {1, 2}, target_id), KnowingPerson(target_id))
     assert outcome == Outcome(1, True, True, outcome.mean_j)
     assert outcome.mean_j > 0.95
+
+
+def test_what_is_mostly_hidden_by_something_larger_can_be_pointed_at() -> None:
+    ids = np.zeros((60, 80), np.uint8)
+    ids[10:50, 10:14] = ids[10:14, 10:40] = 1  # a box seen past the bowl before it: of its own box the bowl has most
+    ids[14:58, 14:44] = 2
+    things = {1: ThingTruth(1, "box", "red", "big"), 2: ThingTruth(2, "bowl", "blue", "big")}
+    sim = SimFrame(Frame(np.zeros((60, 80, 3), np.uint8), stamp_ns=1, index=0), ids, things)
+    for box, pointed_at in ((sim.box_image_px(1), 1), ((13.0, 15.0, 43.0, 57.0), 2), ((60.0, 0.0, 70.0, 9.0), None)):
+        assert box is not None
+        target = Targeted(1, box, (11.0, 11.0))
+        assert [points_at(target, sim, n) for n in (1, 2)] == [pointed_at == n for n in (1, 2)]
 
 
 def test_an_unambiguous_command_is_not_asked_about() -> None:

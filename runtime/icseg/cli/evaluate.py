@@ -26,6 +26,7 @@ from icseg.dialogue.policy import Policy
 from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.errors import IcsegError
 from icseg.executor import InlineExecutor
+from icseg.geometry import box_iou
 from icseg.metrics import jaccard
 from icseg.pursuit import VideoTracker
 from icseg.session import Session
@@ -79,7 +80,7 @@ class Outcome:
     Attributes:
         questions: how often it asked.
         has_target: it pointed at something.
-        is_right: what it pointed at is what was meant: most of what its box shows of any thing.
+        is_right: what it pointed at is what was meant: of all things in view, that fits its box best.
         mean_j: of its masks with the truth, over every frame with a result; 0 when there is none.
         reason: why it ended without a target.
     """
@@ -172,7 +173,7 @@ def play_case(case: Case, policy: Policy, tracker: VideoTracker, person: Answere
             case events.Asked():
                 questions += 1
             case events.Targeted():
-                has_target, is_right = True, _is_under(event, sim, case.target_id)
+                has_target, is_right = True, points_at(event, sim, case.target_id)
             case events.Tracked():
                 scores.append(jaccard(event.result.objects[1].mask, sim.mask(case.target_id)))
             case events.GaveUp():
@@ -182,12 +183,10 @@ def play_case(case: Case, policy: Policy, tracker: VideoTracker, person: Answere
     return Outcome(questions, has_target, is_right, float(np.mean(scores)) if scores else 0.0, reason)
 
 
-def _is_under(target: events.Targeted, sim: SimFrame, target_id: int) -> bool:
-    """Most of what the target's box shows of any thing is the thing that was meant."""
-    x0, y0, x1, y1 = (round(value) for value in target.box_image_px)
-    inside = sim.instance_ids[y0:y1, x0:x1]
-    counts = np.bincount(inside[inside > 0].ravel(), minlength=256)
-    return bool(counts.max() > 0 and counts.argmax() == target_id)
+def points_at(target: events.Targeted, sim: SimFrame, target_id: int) -> bool:
+    """Of all things in view, the one that was meant fits the target's box best."""
+    fits = {n: box_iou(box, target.box_image_px) for n in sim.things if (box := sim.box_image_px(n)) is not None}
+    return fits.get(target_id, 0.0) > 0 and max(fits, key=lambda n: fits[n]) == target_id
 
 
 def run(args: argparse.Namespace) -> int:
