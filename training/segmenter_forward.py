@@ -31,12 +31,20 @@ class Features:
 
 @dataclass(slots=True)
 class Decoded:
-    """One decoder pass over N things: logits (N, 4h, 4w), iou (N,), score (N,) and pointer (N, C)."""
+    """One decoder pass over N things.
+
+    Attributes:
+        logits: (N, 4h, 4w).
+        iou, score: (N,).
+        pointer: (N, C).
+        conditioned: (N, C, h, w) features that it was made from.
+    """
 
     logits: torch.Tensor
     iou: torch.Tensor
     score: torch.Tensor
     pointer: torch.Tensor
+    conditioned: torch.Tensor
 
 
 def half() -> torch.autocast:
@@ -82,7 +90,7 @@ def decode(
     pointer = model.object_pointer_proj(tokens[:, 0, 0])
     is_there = (score > 0).float()[:, None]
     pointer = is_there * pointer + (1 - is_there) * model.no_object_pointer
-    return Decoded(masks[:, 0, 0], iou[:, 0, 0], score, pointer)
+    return Decoded(masks[:, 0, 0], iou[:, 0, 0], score, pointer, conditioned)
 
 
 def no_prompt(count: int) -> tuple[torch.Tensor, torch.Tensor]:

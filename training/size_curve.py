@@ -35,7 +35,8 @@ from training.clips import ClipBatch, ClipStore, sample_batch
 from training.eval_segmenter import MIN_AREA_PX
 from training.nano_config import SHIPPED, NanoSize
 from training.resumable import ResumableRun
-from training.train_segmenter import EMA_DECAY, Learner, image_step, sharpness_at
+from training.segmenter_steps import image_step
+from training.train_segmenter import EMA_DECAY, Learner, sharpness_at
 
 SIZES = (
     NanoSize(192, 32),

@@ -22,175 +22,17 @@ from tqdm import tqdm
 from transformers import Sam2VideoModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from training.clips import (
-    MIN_AREA_PX,
-    VISIBLE_PX,
-    ClipBatch,
-    ClipStore,
-    prompts_from_masks,
-    rough_masks,
-    sample_batch,
-)
-from training.dense_head import DenseHead, dense_targets
-from training.mistakes import Mistakes, draw_mistakes
+from training.clips import ClipStore, sample_batch
+from training.dense_head import DenseHead
 from training.nano_config import HIDDEN, SHIPPED, NanoSize, begin_memory, build_nano_segmenter
 from training.resumable import ResumableRun
-from training.segmenter_forward import (
-    Decoded,
-    Features,
-    attend,
-    decode,
-    encode,
-    encode_memory,
-    no_prompt,
-    random_offsets,
-)
-from training.segmenter_losses import mask_iou, mask_loss, soft_target
+from training.segmenter_forward import encode
+from training.segmenter_steps import clips_step, image_step
+from training.target_head import TargetHead
 
-PROMPT_KINDS = ("box", "point", "both")
-PROMPT_SHARES = (0.35, 0.15, 0.5)
-MASK_PROMPT_SHARE = 0.1
-"""Of batches prompted by a rough mask instead of box or points."""
 CLIPS_TURNS = ("far", "image", "slow")
 """What the steps of the clips stage are about, by turns; with a frozen encoder ``image`` is ``far`` too."""
 EMA_DECAY = 0.998
-DENSE_WEIGHT = 0.5
-ABSENT_WEIGHT = 4.0
-SUPERVISED_SIDE = 160
-"""Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
-
-
-def judge(
-    decoded: Decoded, masks: torch.Tensor, visible: torch.Tensor, sharpness: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss (scalar) and IoU (N,) of N things. masks: (N, S, S); visible: (N,) bool."""
-    large = torch.nn.functional.interpolate(
-        decoded.logits[:, None], size=(SUPERVISED_SIDE,) * 2, mode="bilinear", align_corners=False
-    )[:, 0]
-    target = soft_target(masks, SUPERVISED_SIDE)
-    iou = mask_iou(large.detach(), target)
-    shown = visible.float()
-    per_mask = mask_loss(large, target, sharpness) + (decoded.iou - iou).square()
-    score = torch.nn.functional.binary_cross_entropy_with_logits(decoded.score, shown, reduction="none")
-    score = (score * (1 + (ABSENT_WEIGHT - 1) * (1 - shown))).mean()  # absence is rare, and must be noticed
-    return (per_mask * shown).sum() / shown.sum().clamp(min=1) + 0.5 * score, iou
-
-
-def decode_prompted(
-    model: Sam2VideoModel, features: Features, masks: torch.Tensor, rng: np.random.Generator
-) -> Decoded:
-    """Decode N things by a prompt of a random kind, without memory. masks: (N, S, S), none empty."""
-    conditioned = features.vision + model.no_memory_embedding.view(1, -1, 1, 1)
-    if rng.random() < MASK_PROMPT_SHARE:
-        rough = rough_masks(masks, features.high0.shape[-1], rng)
-        return decode(model, features, conditioned, *no_prompt(len(masks)), rough)
-    coords, labels = prompts_from_masks(masks, str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES)), rng)
-    return decode(model, features, conditioned, coords, labels)
-
-
-def image_step(
-    model: Sam2VideoModel,
-    batch: ClipBatch,
-    rng: np.random.Generator,
-    head: DenseHead | None = None,
-    sharpness: float = 1.0,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One prompt per thing in single frames; with a head the encoder learns from every thing of the frames too."""
-    clips, things = batch.masks.shape[:2]
-    encoded = encode(model, batch.pixels[:, 0])
-    features = encoded.select(torch.arange(clips).repeat_interleave(things))
-    masks = batch.masks[:, :, 0].flatten(0, 1)
-    decoded = decode_prompted(model, features, masks, rng)
-    loss, iou = judge(decoded, masks, masks.sum((1, 2)) >= VISIBLE_PX, sharpness)
-    if head is not None:
-        loss = loss + dense_loss(head, encoded, batch)
-    return loss, iou
-
-
-def dense_loss(head: DenseHead, encoded: Features, batch: ClipBatch) -> torch.Tensor:
-    """What the second task adds; ``encoded`` holds all frames of the batch, clip by clip."""
-    targets = [dense_targets(ids.numpy(), kinds) for ids, kinds in zip(batch.ids, batch.kind_of, strict=True)]
-    classes, edges = (torch.from_numpy(np.concatenate(part)) for part in zip(*targets, strict=True))
-    return DENSE_WEIGHT * head.loss(encoded, classes, edges)
-
-
-def track_clip(
-    model: Sam2VideoModel,
-    features: Features,
-    masks: torch.Tensor,
-    kind: str,
-    rng: np.random.Generator,
-    mistakes: Mistakes | None = None,
-) -> list[Decoded]:
-    """Follow N things through T frames from a prompt in the first.
-
-    Args:
-        features: of N * T frames, thing-major (thing 0's T frames first).
-        masks: (N, T, S, S).
-        mistakes: what to remember wrongly.
-    """
-    things, frames = masks.shape[:2]
-    rows = torch.arange(things) * frames
-    stride = float(rng.uniform(1, 2.5))  # pointers age faster than this clip's frames would tell
-    coords, labels = prompts_from_masks(masks[:, 0], kind, rng)
-    first = features.select(rows)
-    out = [decode(model, first, first.vision + model.no_memory_embedding.view(1, -1, 1, 1), coords, labels)]
-    memories = [encode_memory(model, first.vision, out[0], binarize=True)]
-    for t in range(1, frames):
-        now = features.select(rows + t)
-        recent = list(range(t - 1, 0, -1))[:6]
-        offsets = random_offsets(len(recent), rng) if rng.random() < 0.5 else list(range(1, len(recent) + 1))
-        bank = [(0, memories[0])] + [(offset, memories[n]) for offset, n in zip(offsets, recent, strict=True)]
-        pointers = [(t * stride, out[0].pointer)] + [((t - n) * stride, out[n].pointer) for n in recent]
-        conditioned = attend(model, now.vision, bank, pointers)
-        out.append(decode(model, now, conditioned, *no_prompt(things)))
-        if t + 1 < frames:
-            spoilt = mistakes.spoil(out[t].logits, t) if mistakes is not None else None
-            memories.append(encode_memory(model, now.vision, out[t], binarize=False, spoilt=spoilt))
-    return out
-
-
-def clips_step(
-    model: Sam2VideoModel,
-    batch: ClipBatch,
-    rng: np.random.Generator,
-    head: DenseHead | None = None,
-    sharpness: float = 1.0,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Follow things through clips; the loss is the mean over frames, the IoU that of all visible later frames.
-
-    With a head the encoder learns too, from every thing of every frame and from prompts in the last one; without, it
-    stays as it is.
-    """
-    clips, things, frames = batch.masks.shape[:3]
-    with torch.set_grad_enabled(head is not None):
-        encoded = encode(model, batch.pixels.flatten(0, 1))
-    rows = torch.arange(clips * frames).view(clips, 1, frames).expand(-1, things, -1).flatten()
-    masks = batch.masks.flatten(0, 1)
-    kind = str(rng.choice(PROMPT_KINDS, p=PROMPT_SHARES))
-    mistakes = draw_mistakes(batch, encoded.high0.shape[-1], rng) if model.training else None
-    decoded = track_clip(model, encoded.select(rows), masks, kind, rng, mistakes)
-    visible = masks.sum((2, 3)) >= VISIBLE_PX
-    judged = [judge(frame, masks[:, t], visible[:, t], sharpness if t else 1.0) for t, frame in enumerate(decoded)]
-    later = torch.cat([iou[visible[:, t]] for t, (_, iou) in enumerate(judged) if t])
-    loss = torch.stack([loss for loss, _ in judged]).mean()
-    if head is not None:
-        loss = loss + dense_loss(head, encoded, batch) + prompt_last_frame(model, encoded, batch, rng)
-    return loss, later
-
-
-def prompt_last_frame(
-    model: Sam2VideoModel, encoded: Features, batch: ClipBatch, rng: np.random.Generator
-) -> torch.Tensor:
-    """Loss of prompted masks in each clip's last frame: half of what the frame would weigh in the image stage."""
-    clips, _, frames = batch.masks.shape[:3]
-    masks = batch.masks[:, :, -1].flatten(0, 1)
-    rows = (torch.arange(clips) * frames + frames - 1).repeat_interleave(batch.masks.shape[1])
-    seen = masks.sum((1, 2)) >= MIN_AREA_PX
-    if not seen.any():
-        return torch.zeros(())
-    masks, features = masks[seen], encoded.select(rows[seen])
-    return 0.5 * judge(decode_prompted(model, features, masks, rng), masks, torch.ones(len(masks)) > 0)[0]
 
 
 def sharpness_at(stage: str, progress: float) -> float:
@@ -200,12 +42,25 @@ def sharpness_at(stage: str, progress: float) -> float:
 
 
 class Learner(nn.Module):
-    """What is trained: the segmenter, and the head that only helps its encoder."""
+    """What is trained: the segmenter, and two heads that only help its encoder and its memory."""
 
     def __init__(self, seed: int, size: NanoSize = SHIPPED) -> None:
         super().__init__()
         self.segmenter = build_nano_segmenter(seed, size)
         self.head = DenseHead(HIDDEN)
+        self.target_head = TargetHead(HIDDEN)
+
+
+def load_learner(learner: Learner, path: Path) -> None:
+    """Take up the averaged weights of a checkpoint; one from before the target head leaves that as it is.
+
+    Raises:
+        ValueError: anything else is missing, or unknown.
+    """
+    missing, unknown = learner.load_state_dict(torch.load(path, weights_only=True)["ema"], strict=False)
+    missing = [name for name in missing if not name.startswith("target_head.")]
+    if missing or unknown:
+        raise ValueError(f"{path}: not a checkpoint of this model: missing {missing[:3]}, unknown {unknown[:3]}")
 
 
 def start_run(
@@ -222,7 +77,7 @@ def start_run(
             saved = Sam2VideoModel.from_pretrained(begin_with, dtype=torch.float32)
             learner.segmenter.load_state_dict(saved.state_dict())
         else:
-            learner.load_state_dict(torch.load(begin_with, weights_only=True)["ema"])
+            load_learner(learner, begin_with)
     elif stage == "clips" and not path.exists():
         trained = torch.load(folder / "image.pt", weights_only=True)["ema"]
         # memory is not trained on single frames: it begins as it is initialised
@@ -276,7 +131,8 @@ def train_step(
         shape = {"frames": 7, "things": 2} if is_slow else {"frames": 5, "things": 3}
         batch = sample_batch(store, run.rng, clips=2, **shape, still=is_slow, movers=1.0 if is_slow else 0.5)
         learns_to_see = not (freeze_encoder or is_slow)
-        loss, iou = clips_step(model, batch, run.rng, head if learns_to_see else None, sharpness)
+        seeing = head if learns_to_see else None
+        loss, iou = clips_step(model, batch, run.rng, seeing, sharpness, run.model.target_head)
     run.learn(loss)
     return float(loss.detach()), float(iou.mean()) if len(iou) else float("nan")
 
@@ -319,7 +175,7 @@ def save_model(args: argparse.Namespace) -> None:
     if path is None:
         raise SystemExit(f"no checkpoint in {args.run}: train first")
     learner = Learner(seed=0)
-    learner.load_state_dict(torch.load(path, weights_only=True)["ema"])
+    load_learner(learner, path)
     with torch.no_grad():
         learner.segmenter.mask_decoder.pred_obj_score_head.proj_out.bias -= args.score_threshold
     learner.segmenter.half().save_pretrained(args.out)

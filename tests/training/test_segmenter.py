@@ -11,7 +11,8 @@ import pytest
 torch = pytest.importorskip("torch")
 from training.clips import ClipStore, map_array, prompts_from_masks, sample_batch  # noqa: E402
 from training.dense_head import dense_targets  # noqa: E402
-from training.train_segmenter import clips_step, main, start_run, train_step  # noqa: E402
+from training.segmenter_steps import clips_step  # noqa: E402
+from training.train_segmenter import main, start_run, train_step  # noqa: E402
 
 KINDS = ("ball", "box")
 
