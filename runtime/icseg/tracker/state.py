@@ -32,7 +32,8 @@ class TrackerConfig:
         box_slack: share of a prompt box's side by which the prompted mask may reach beyond it, and a cell of the mask's
             own besides; 0..100, 100 = as SAM 2, which has no such bound.
         max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
-            its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound.
+            its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound. A thing that
+            comes out from behind another, or into the picture, grows by half and more: a narrow bound loses it.
 
     Raises:
         ConfigError: a value is outside its range.
@@ -42,7 +43,7 @@ class TrackerConfig:
     conditioning_slots: int = 2
     writes_lost_frames: bool = False
     write_min_iou: float = 0.5
-    max_growth: float = 1.1
+    max_growth: float = 2.0
     box_slack: float = 0.05
     visible_min_iou: float = 0.5
     write_min_share: float = 0.3
