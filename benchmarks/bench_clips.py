@@ -180,9 +180,9 @@ def main() -> None:
         "groups": {name: {arm: summary(groups[name], arm) for arm in ARMS} for name in sorted(groups)},
     }
     results["goals"] = goals_of(results)
-    if args.save:
-        failures.draw(nano_models() / "segmenter" / "failures.jpg")
     publish("bench_clips", results | {"clips": rows, "unseen_clips": unseen}, save=args.save)
+    if args.save:
+        failures.draw(args.engines / "segmenter" / "failures.jpg")
 
 
 if __name__ == "__main__":

@@ -45,9 +45,14 @@ class Failures:
         self.worst = sorted([*self.worst, (mean, pictures)], key=lambda entry: entry[0])[: self.count]
 
     def draw(self, path: Path) -> None:
-        """One row a clip: the true outline is white, the mask magenta."""
+        """One row a clip: the true outline is white, the mask magenta.
+
+        Raises:
+            OSError: the picture cannot be written.
+        """
         sheet = contact_sheet([picture for _, row in self.worst for picture in row], COLUMNS, WIDTH_PX)
-        cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80])
+        if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 80]):
+            raise OSError(f"{path}: cannot be written")
 
 
 def _picture(sim: SimFrame, mask: MaskBool, target_id: int, caption: str) -> ImageU8:

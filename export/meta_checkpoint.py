@@ -134,8 +134,7 @@ def load_meta_checkpoint(path: Path, resolution: int = 1024) -> Sam2VideoModel:
         config = sam2_config(size_of(state), resolution)
     except PlanMismatchError as error:
         raise PlanMismatchError(f"{path.name}: {error}") from None
-    with torch.device("meta"):
-        model = Sam2VideoModel(config)
+    model = Sam2VideoModel(config)
     given, expected = renamed(state), model.state_dict()
     faults = [f"missing {name}" for name in expected if name not in given]
     faults += [f"unknown {name}" for name in given if name not in expected]
@@ -147,9 +146,8 @@ def load_meta_checkpoint(path: Path, resolution: int = 1024) -> Sam2VideoModel:
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
         raise PlanMismatchError(f"{path.name}: not a SAM 2.1 checkpoint: {'; '.join(faults[:3])}{more}")
-    built = Sam2VideoModel(config)
-    built.load_state_dict({name: tensor.float() for name, tensor in given.items()})
-    return built.eval()
+    model.load_state_dict({name: tensor.float() for name, tensor in given.items()})
+    return model.eval()
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

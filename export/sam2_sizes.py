@@ -11,7 +11,6 @@ from transformers import Sam2VideoConfig
 
 STRIDE = 16
 """Of the features that memory and decoder work on."""
-RESOLUTIONS = (512, 640, 768, 1024)
 
 
 @dataclass(frozen=True, slots=True)

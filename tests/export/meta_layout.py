@@ -11,10 +11,10 @@ import torch
 
 Shapes = dict[str, tuple[int, ...]]
 HIERA = {
-    "tiny": (96, 1, (1, 2, 7, 2), (8, 4, 14, 7), 7),
-    "small": (96, 1, (1, 2, 11, 2), (8, 4, 14, 7), 7),
-    "base-plus": (112, 2, (2, 3, 16, 3), (8, 4, 14, 7), 14),
-    "large": (144, 2, (2, 6, 36, 4), (8, 4, 16, 8), 7),
+    "tiny": (96, (1, 2, 7, 2), (8, 4, 14, 7), 7),
+    "small": (96, (1, 2, 11, 2), (8, 4, 14, 7), 7),
+    "base-plus": (112, (2, 3, 16, 3), (8, 4, 14, 7), 14),
+    "large": (144, (2, 6, 36, 4), (8, 4, 16, 8), 7),
 }
 
 
@@ -65,7 +65,7 @@ def _attention(name: str, width: int = 256, inner: int = 256, keys: int | None =
 
 
 def _image_encoder(size: str) -> Iterator[tuple[str, tuple[int, ...]]]:
-    width, _, blocks, windows, background = HIERA[size]
+    width, blocks, windows, background = HIERA[size]
     trunk = "image_encoder.trunk"
     shapes: Shapes = {
         f"{trunk}.pos_embed": (1, width, background, background),

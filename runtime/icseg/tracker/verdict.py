@@ -60,7 +60,8 @@ def judge_tracked(
         pieces = pieces.of_one_thing(track.before, track.extent, config.max_growth)
     shown = pieces.without_specks(config.min_piece_share).kept_logits
     result = object_result(object_id, selection, shown, image_hw, min_iou=config.visible_min_iou)
-    now = Extent.of(pieces.mask)
+    mask = pieces.mask
+    now = Extent.of(mask)
     known = track.extent or now
     is_possible = known.allows(now, config.max_growth)
     is_seen = is_possible and not result.is_lost
@@ -70,7 +71,7 @@ def judge_tracked(
         pieces.kept_logits[None, None],
         is_remembered=is_possible and is_clear and now.area >= config.write_min_share * known.area,
         extent=known.grown_to(now) if is_seen else track.extent,
-        before=pieces.mask if is_seen else track.before,
+        before=mask if is_seen else track.before,
     )
 
 
