@@ -16,6 +16,7 @@ from icseg.errors import BackendError
 from icseg.session import Session
 from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Prompt
 from tests.conftest import FRAME_NS, FakeClock, ManualExecutor, make_frame
 
 ANSWER = Answer((100, 100, 300, 500), (200, 300))
@@ -89,6 +90,40 @@ def test_asks_then_targets_then_catches_up_then_follows_live(rig: Callable[..., 
     (live,) = r.step(2)
     assert isinstance(live, events.Tracked)
     assert (live.is_live, live.stamp_ns, live.dropped) == (True, 15 * FRAME_NS, 6 + 2)
+
+
+def test_a_box_is_followed_without_a_question(rig: Callable[..., Rig]) -> None:
+    r = rig()
+    r.camera(3)
+    r.session.point_at((30.0, 10.0, 90.0, 40.0))
+    assert kinds(r.step(1)) == [events.Targeted, events.Tracked]
+    targeted = r.log[0]
+    assert isinstance(targeted, events.Targeted)
+    assert (targeted.stamp_ns, targeted.box_image_px) == (2 * FRAME_NS, (30.0, 10.0, 64.0, 40.0))
+    assert targeted.prompt == Prompt((30.0, 10.0, 64.0, 40.0))
+    r.camera()
+    assert kinds(r.step(1)) == [events.Tracked]
+    assert r.session.state is State.TRACKING
+
+
+def test_a_box_ends_the_dialogue(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("Red or blue?", ("red", "blue")))
+    r.camera()
+    r.say("the mug")
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    assert kinds(r.step(1)) == [events.Targeted, events.Tracked]
+    assert kinds(r.step(3)) == []
+
+
+@pytest.mark.parametrize("frames", [0, 1])
+def test_a_box_of_nothing_is_refused(rig: Callable[..., Rig], frames: int) -> None:
+    r = rig()
+    r.camera(frames)
+    r.session.point_at((64.0, 10.0, 90.0, 40.0))
+    (event,) = r.step(1)
+    assert isinstance(event, events.Rejected)
+    assert ("lies outside the image of 64x48 pixels" if frames else "no camera frame yet") in event.error
+    assert r.session.state is State.IDLE
 
 
 def test_every_frame_of_a_recording_is_tracked(clock: FakeClock, executor: ManualExecutor) -> None:

@@ -123,6 +123,10 @@ class SessionMachine(RuleBasedStateMachine):
     def say(self, text: str) -> None:
         self.session.say(text)
 
+    @rule(left=st.sampled_from((0.0, 20.0, 63.5, 64.0)))
+    def point(self, left: float) -> None:
+        self.session.point_at((left, 10.0, left + 20.0, 30.0))
+
     @rule(moves=st.lists(st.sampled_from(MOVES), min_size=1, max_size=4))
     def plan(self, moves: list[str]) -> None:
         self.policy.moves += moves

@@ -45,10 +45,22 @@ class Answered(Event):
 
 @dataclass(frozen=True, slots=True)
 class Targeted(Event):
-    """The target was found in the keyframe (``stamp_ns``), which is in the past."""
+    """The target was found in the keyframe (``stamp_ns``), which is in the past.
+
+    Attributes:
+        box_image_px: what the tracker is prompted with.
+        point_image_px: on the target; None when a person drew the box.
+    """
 
     box_image_px: Box
-    point_image_px: Point
+    point_image_px: Point | None
+
+    @property
+    def prompt(self) -> Prompt:
+        """The same for the tracker."""
+        if self.point_image_px is None:
+            return Prompt(self.box_image_px)
+        return Prompt(self.box_image_px, (self.point_image_px,), (1,))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,11 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from icseg.types import Frame
+from icseg.types import Frame, Prompt
 
 
 class Inbox:
-    """Frames and words, each with the time it came. Bounded in frames: the oldest waiting frame goes first.
+    """Frames, words and prompts, each with the time it came. Bounded in frames: the oldest waiting frame goes first.
 
     Args:
         max_frames: at most this many frames wait.
@@ -19,11 +19,11 @@ class Inbox:
 
     def __init__(self, max_frames: int, clock: Callable[[], float]) -> None:
         self._max_frames, self._clock = max_frames, clock
-        self._items: deque[tuple[float, Frame | str]] = deque()
+        self._items: deque[tuple[float, Frame | str | Prompt]] = deque()
         self._frames = self._dropped = 0
         self._lock = threading.Lock()
 
-    def put(self, item: Frame | str) -> None:
+    def put(self, item: Frame | str | Prompt) -> None:
         """Append; returns at once."""
         with self._lock:
             self._items.append((self._clock(), item))
@@ -35,7 +35,7 @@ class Inbox:
                 self._frames -= 1
                 self._dropped += 1
 
-    def drain(self) -> tuple[list[tuple[float, Frame | str]], int]:
+    def drain(self) -> tuple[list[tuple[float, Frame | str | Prompt]], int]:
         """Everything that waits, oldest first, and how many frames were dropped since the last call."""
         with self._lock:
             items, dropped = list(self._items), self._dropped

@@ -1,7 +1,7 @@
 """THE MAIN PATH: frames and text in, events out.
 
     session.push_frame(frame)      # from the camera, at any time
-    session.say("the mug")         # from the person, at any time
+    session.say("the mug")         # from the person, at any time; or session.point_at(box)
     for event in session.step():   # from one loop: at most one tracker step, never waits for the policy
         ...
 
@@ -22,18 +22,20 @@ from icseg.dialogue.actions import Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
+from icseg.geometry import box_area, clip_box
 from icseg.inbox import Inbox
 from icseg.intent import is_command, is_stop
 from icseg.pursuit import Pursuit, VideoTracker
 from icseg.state import State
 from icseg.stream import Stream, StreamRestarted
-from icseg.types import Frame, Prompt
+from icseg.types import Box, Frame, Prompt
 
 
 class Session:
     """One camera, one person, one target at a time.
 
-    ``push_frame`` and ``say`` may be called from any thread and return at once. ``step`` belongs to one thread.
+    ``push_frame``, ``say`` and ``point_at`` may be called from any thread and return at once. ``step`` belongs to one
+    thread.
 
     Args:
         policy: decides what to ask and where the target is.
@@ -74,15 +76,26 @@ class Session:
         """Hand over what the person said: a command, an answer, or "stop"."""
         self._inbox.put(text)
 
+    def point_at(self, box_image_px: Box) -> None:
+        """Hand over the target itself, as a box that the person drew around it in the newest frame: nothing is asked.
+
+        Raises:
+            ValueError: not a box with x1 > x0 and y1 > y0, or not finite.
+        """
+        self._inbox.put(Prompt(box_image_px))
+
     def step(self) -> list[events.Event]:
         """Take what came in, let the dialogue go on if it has decided, and do at most one tracker step."""
         arrived, dropped = self._inbox.drain()
         self._dropped += dropped
         for at, item in arrived:
-            if isinstance(item, Frame):
-                self._take_frame(item, at)
-            else:
-                self._take_text(item.strip(), at)
+            match item:
+                case Frame():
+                    self._take_frame(item, at)
+                case Prompt():
+                    self._take_prompt(item)
+                case str():
+                    self._take_text(item.strip(), at)
         self._watch_clocks(self._clock())
         self._go_on_talking()
         self._go_on_tracking()
@@ -127,6 +140,21 @@ class Session:
             error = "no camera frame yet: check the camera, then say it again"
             self._out.append(events.Rejected(stamp_ns, error))
 
+    def _take_prompt(self, prompt: Prompt) -> None:
+        keyframe, box = self._stream.buffer.newest, prompt.box_image_px
+        if keyframe is None:
+            error = "no camera frame yet: check the camera, then point again"
+            self._out.append(events.Rejected(self._stream.stamp_ns, error))
+            return
+        assert box is not None
+        height, width = keyframe.hw
+        inside = clip_box(box, keyframe.hw)
+        if box_area(inside) == 0:
+            error = f"the box {box} lies outside the image of {width}x{height} pixels: draw it around the thing"
+            self._out.append(events.Rejected(keyframe.stamp_ns, error))
+            return
+        self._pursue(events.Targeted(keyframe.stamp_ns, inside, None), keyframe)
+
     def _watch_clocks(self, now: float) -> None:
         if self._question is not None and now >= self._question[1]:
             ask, _, repeats_left = self._question
@@ -162,10 +190,12 @@ class Session:
 
     def _aim(self, target: Target) -> None:
         box, point, keyframe = target.box_image_px, target.point_image_px, target.keyframe
-        self._out.append(events.Targeted(keyframe.stamp_ns, box, point, timings_ms=self._response_ms()))
+        self._pursue(events.Targeted(keyframe.stamp_ns, box, point, timings_ms=self._response_ms()), keyframe)
+
+    def _pursue(self, targeted: events.Targeted, keyframe: Frame) -> None:
+        self._out.append(targeted)
         self._reset(State.TARGETING)
-        prompt = Prompt(box, (point,), (1,))
-        self._pursuit = Pursuit(self._tracker, keyframe, prompt, self.config, self._agent.policy)
+        self._pursuit = Pursuit(self._tracker, keyframe, targeted.prompt, self.config, self._agent.policy)
 
     def _go_on_tracking(self) -> None:
         if self._pursuit is None:

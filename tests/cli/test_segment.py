@@ -73,6 +73,29 @@ def mean_j(folder: Path, clip: list[SimFrame]) -> float:
     return float(np.mean(scores))
 
 
+def test_box(run: Run, folder: Path, clip: list[SimFrame], tmp_path: Path) -> None:
+    box = clip[0].box_image_px(purple_mug(clip[0]))
+    assert box is not None
+    code, out, err = run(str(folder), "--box", *(f"{value:g}" for value in box), "--fps", "15", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["questions"] == []
+    assert mean_j(tmp_path, clip) >= FLOOR_J
+
+
+def test_box_outside_the_image(run: Run, folder: Path) -> None:
+    code, out, err = run(str(folder / "00000.png"), "--box", "700", "10", "800", "90")
+    assert code == 1
+    assert "(700.0, 10.0, 800.0, 90.0) lies outside the image of 640x480 pixels" in err
+    assert out.startswith("0 frames tracked")
+
+
+@pytest.mark.parametrize("words", [(), ("the mug", "--box", "1", "1", "9", "9"), ("--box", "9", "9", "1", "1")])
+def test_command_or_box(run: Run, folder: Path, words: tuple[str, ...]) -> None:
+    code, _, err = run(str(folder / "00000.png"), *words)
+    assert code == 2
+    assert "expected either a command" in err or "x1 > x0" in err
+
+
 def test_image(run: Run, folder: Path, clip: list[SimFrame], tmp_path: Path) -> None:
     code, out, err = run(str(folder / "00000.png"), "the purple mug", "--answers", "--json")
     assert (code, err) == (0, "")

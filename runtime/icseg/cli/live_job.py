@@ -58,7 +58,10 @@ class LiveJob:
         while not self.is_over.is_set() or self.session.state is State.TARGETING:
             if not has_spoken and self.frames and self.frames[-1].stamp_ns >= self.args.at * 1e9:
                 has_spoken = True
-                self.session.say(self.args.command)
+                if self.args.box is not None:
+                    self.session.point_at(tuple(self.args.box))
+                else:
+                    self.session.say(self.args.command)
             new = self.session.step()
             if not new:
                 self.is_over.wait(0.002)

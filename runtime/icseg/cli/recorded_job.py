@@ -19,7 +19,7 @@ from icseg.errors import IcsegError
 from icseg.executor import InlineExecutor
 from icseg.session import Session
 from icseg.state import State
-from icseg.types import Frame, Prompt, TrackResult
+from icseg.types import Frame, TrackResult
 
 
 class RecordedJob:
@@ -40,6 +40,8 @@ class RecordedJob:
         total = min(filter(None, (self.source.count, self.args.max_frames)), default=None)
         is_quiet = self.args.json or total == 1 or not sys.stderr.isatty()
         bar = tqdm(total=total, desc="frames", unit="frame", disable=is_quiet, leave=False)
+        # words are about the last seconds, a box about one frame
+        look_back_s = self.config.look_back_s if self.args.box is None else 0.0
         has_spoken, error = False, None
         frames = self._frames()
         try:
@@ -49,7 +51,7 @@ class RecordedJob:
                     self.waiting.append(frame)
                 self.session.push_frame(frame)
                 bar.update()
-                if not has_spoken and frame.stamp_ns >= (self.args.at + self.config.look_back_s) * 1e9:
+                if not has_spoken and frame.stamp_ns >= (self.args.at + look_back_s) * 1e9:
                     has_spoken = True
                     self._speak()
                 self._drain()
@@ -74,8 +76,11 @@ class RecordedJob:
             yield frame
 
     def _speak(self) -> None:
-        """Say the command, and answer until the dialogue is over."""
-        self.session.say(self.args.command)
+        """Point, or say the command and answer until the dialogue is over."""
+        if self.args.box is not None:
+            self.session.point_at(tuple(self.args.box))
+        else:
+            self.session.say(self.args.command)
         while True:
             self._take(self.session.step())
             if self.session.state is not State.ASKING:
@@ -108,7 +113,7 @@ class RecordedJob:
         """Segment the frames before the keyframe too, as the paper does: their clock is mirrored at the keyframe."""
         earlier = [frame for frame in self.waiting if frame.stamp_ns < target.stamp_ns]
         keyframe = next(frame for frame in self.waiting if frame.stamp_ns == target.stamp_ns)
-        state = self.tracker.start(keyframe, Prompt(target.box_image_px, (target.point_image_px,), (1,)))
+        state = self.tracker.start(keyframe, target.prompt)
         for frame in reversed(earlier):
             mirrored = Frame(frame.image, 2 * keyframe.stamp_ns - frame.stamp_ns, frame.index)
             self.reversed.append(self.tracker.step(state, mirrored))

@@ -1,4 +1,4 @@
-"""``icseg segment SOURCE "the mug"``: segment what was said in an image, a folder, a video or a camera."""
+"""``icseg segment SOURCE "the mug"``: segment what was said, or what a box shows, in an image, a video or a camera."""
 
 from __future__ import annotations
 
@@ -27,10 +27,17 @@ def add_parser(commands: Any) -> None:
         epilog='example: icseg segment kitchen.mp4 "the mug" --answers "the red one" --out out/kitchen',
     )
     parser.add_argument("source", help="image, folder of frames, video file, or camera number")
-    parser.add_argument("command", help='what to segment, e.g. "the mug"')
+    parser.add_argument("command", nargs="?", default="", help='what to segment, e.g. "the mug"')
+    parser.add_argument(
+        "--box",
+        nargs=4,
+        type=float,
+        metavar=("X0", "Y0", "X1", "Y1"),
+        help="instead of a command: a box around the thing, pixels of the frame at --at; nothing is asked",
+    )
     parser.add_argument("--answers", nargs="*", help="answers to its questions, in order (default: asks you)")
     parser.add_argument("--out", type=Path, default=Path("out/segment"), help="folder for the results")
-    parser.add_argument("--at", type=float, default=0.0, metavar="S", help="speak after this many seconds")
+    parser.add_argument("--at", type=float, default=0.0, metavar="S", help="speak or point after this many seconds")
     parser.add_argument("--fps", type=float, default=15.0, help="frames a second of a folder (default 15)")
     parser.add_argument("--max-frames", type=int, help="stop after this many frames")
     parser.add_argument("--no-masks", action="store_true", help="no PNG per frame")
@@ -41,6 +48,8 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command; 0 when the target was segmented in at least one frame."""
+    if (args.box is None) == (not args.command):
+        raise ValueError('segment: expected either a command, e.g. "the mug", or --box X0 Y0 X1 Y1')
     if not 0 < args.fps < 1000 or args.at < 0 or (args.max_frames is not None and args.max_frames < 1):
         raise ValueError("segment: expected --fps in 0..1000, --at >= 0 and --max-frames >= 1")
     source = open_source(args.source, fps=args.fps)
