@@ -1,4 +1,4 @@
-"""What every exported graph goes through: nothing of the building machine in it, and no byte more than it needs."""
+"""What every exported graph goes through: named layers, nothing of the building machine, no byte more than it needs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 import transformers
 from onnx import TensorProto, helper, numpy_helper
 
+from export.layers import name_layers
 from icseg.types import Array
 
 MIN_ELEMENTS = 256
@@ -31,7 +32,7 @@ def tool_versions() -> dict[str, str]:
 
 
 def tidy(path: Path) -> onnx.GraphProto:
-    """Halve the bytes of weights that lose nothing by it, and drop the exporter's stack traces.
+    """Name the layers, halve the bytes of weights that lose nothing by it, and drop the exporter's stack traces.
 
     The traces stand in every node and hold the paths of the building machine.
     """
@@ -40,6 +41,7 @@ def tidy(path: Path) -> onnx.GraphProto:
     for item in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del item.metadata_props[:]
         item.doc_string = ""
+    name_layers(graph)
     halve_exact_weights(model)
     onnx.checker.check_model(model)
     onnx.save(model, path)
@@ -70,3 +72,17 @@ def halve_exact_weights(model: onnx.ModelProto) -> int:
     del model.graph.node[:]
     model.graph.node.extend([*casts, *nodes])
     return len(casts)
+
+
+def widen_weights(model: onnx.ModelProto) -> None:
+    """Undo ``halve_exact_weights``, in place: every weight is one FP32 initializer again."""
+    constants = {initializer.name: initializer for initializer in model.graph.initializer}
+    kept = []
+    for node in model.graph.node:
+        half = constants.get(node.input[0]) if node.op_type == "Cast" else None
+        if half is None or half.data_type != TensorProto.FLOAT16:
+            kept.append(node)
+            continue
+        half.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(half).astype(np.float32), node.output[0]))
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
