@@ -18,9 +18,17 @@ import torch
 
 from export.graph_file import relative_error, tidy, tool_versions
 from icseg.dialogue.detector_graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
-from icseg.inference.manifest import Manifest, ModelFile, check_specs, sha256_of, write_manifest
+from icseg.inference.manifest import (
+    FLOAT32,
+    ONNXRUNTIME,
+    Manifest,
+    ModelFile,
+    check_specs,
+    sha256_of,
+    write_manifest,
+)
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from training.detector_model import DetectorGraph, load_detector_net
+from training.detector_model import WEIGHTS_NAME, DetectorGraph, load_detector_net
 from training.nano_config import IMAGE_MEAN, IMAGE_STD
 
 OPSET = 18
@@ -78,11 +86,13 @@ def _manifest(facts: DetectorFacts, path: Path, name: str, image_size: int) -> M
         kind=MANIFEST_KIND,
         name=name,
         built_by="export/detector_to_onnx.py",
-        files={GRAPH_NAME: ModelFile(path.name, sha256_of(path))},
+        files={GRAPH_NAME: ModelFile(path.name, sha256_of(path), ONNXRUNTIME, FLOAT32)},
         image_size=image_size,
         image_mean=IMAGE_MEAN,
         image_std=IMAGE_STD,
-        precision="float32",
+        precision=FLOAT32,
+        source_sha256=sha256_of(path.with_name(WEIGHTS_NAME)),
+        calibration_sha256="",
         tools=tool_versions(),
         facts=facts.as_mapping(),
     )

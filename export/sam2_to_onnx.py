@@ -26,7 +26,7 @@ from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
 from export.segmenter_source import find_segmenter
 from icseg.errors import IcsegError
-from icseg.inference.manifest import Manifest, ModelFile, sha256_of, write_manifest
+from icseg.inference.manifest import FLOAT32, ONNXRUNTIME, Manifest, ModelFile, sha256_of, write_manifest
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
 from icseg.tracker.graphs import (
     FIXED_TOKENS,
@@ -155,11 +155,20 @@ def export_segmenter(
     out_dir: Path,
     *,
     name: str,
+    source_sha256: str,
     memory_slots: int = 7,
     pointer_slots: int = 16,
     max_points: int = 8,
 ) -> dict[str, float]:
     """Write the four graphs and the manifest of one model.
+
+    Args:
+        model: float32.
+        out_dir: made if it is not there.
+        name: for people.
+        source_sha256: fingerprint of the weights, for the manifest.
+        memory_slots, pointer_slots: frames and object pointers that memory attention sees.
+        max_points: of one prompt, besides its box.
 
     Returns:
         Graph name -> relative error against torch.
@@ -184,21 +193,25 @@ def export_segmenter(
         }
     finally:
         model.set_attn_implementation(previous)
-    write_manifest(out_dir, _manifest_of(out_dir, name, facts))
+    write_manifest(out_dir, _manifest_of(out_dir, name, source_sha256, facts))
     return errors
 
 
-def _manifest_of(out_dir: Path, name: str, facts: SegmenterFacts) -> Manifest:
+def _manifest_of(out_dir: Path, name: str, source_sha256: str, facts: SegmenterFacts) -> Manifest:
     files = {graph: f"{graph}.onnx" for graph in GRAPH_NAMES}
     return Manifest(
         kind="segmenter",
         name=name,
         built_by="export/sam2_to_onnx.py",
-        files={graph: ModelFile(file, sha256_of(out_dir / file)) for graph, file in files.items()},
+        files={
+            graph: ModelFile(file, sha256_of(out_dir / file), ONNXRUNTIME, FLOAT32) for graph, file in files.items()
+        },
         image_size=facts.image_size,
         image_mean=IMAGE_MEAN,
         image_std=IMAGE_STD,
-        precision="float32",
+        precision=FLOAT32,
+        source_sha256=source_sha256,
+        calibration_sha256="",
         tools=tool_versions(),
         facts=facts.as_mapping(),
     )
@@ -226,6 +239,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         model,
         options.out_dir,
         name=options.name or source.name,
+        source_sha256=source.fingerprint,
         memory_slots=options.memory_slots,
         pointer_slots=options.pointer_slots,
         max_points=options.max_points,

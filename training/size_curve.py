@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from export.sam2_to_onnx import export_segmenter
+from export.segmenter_source import find_segmenter
 from icseg.metrics import jaccard
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
@@ -162,7 +163,9 @@ def main(argv: list[str] | None = None) -> None:
     for size in SIZES:
         model = train(size, store, args.run, args.steps, args.seed).ema.segmenter
         folder = args.run / name_of(size)
-        export_segmenter(model, folder, name=name_of(size))
+        model.save_pretrained(folder / "weights")
+        source = find_segmenter(str(folder / "weights"))
+        export_segmenter(model, folder, name=name_of(size), source_sha256=source.fingerprint)
         tracker = load_tracker(folder, threads=args.threads)
         rows.append(
             {

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from icseg.assets import nano_models
 from icseg.errors import PlanMismatchError
 from icseg.inference.manifest import Manifest, ModelFile, check_specs, load_manifest, sha256_of, write_manifest
 from icseg.inference.runner import TensorSpec
@@ -33,6 +35,16 @@ FACTS = {
     "stability_threshold": 0.98,
 }
 
+ENTRY = {
+    "file": "x.onnx",
+    "sha256": "",
+    "engine": "onnxruntime",
+    "precision": "float32",
+    "engine_version": "",
+    "compute_capability": "",
+}
+PLAN = ENTRY | {"file": "x.plan", "engine": "tensorrt", "engine_version": "10.3.0", "compute_capability": "8.7"}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -40,7 +52,7 @@ def folder(tmp_path: Path) -> Path:
     for name in GRAPH_NAMES:
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(name.encode())
-        files[name] = ModelFile(path.name, sha256_of(path))
+        files[name] = ModelFile(path.name, sha256_of(path), "onnxruntime", "float32")
     manifest = Manifest(
         kind="segmenter",
         name="small",
@@ -50,6 +62,8 @@ def folder(tmp_path: Path) -> Path:
         image_mean=(0.5, 0.5, 0.5),
         image_std=(0.2, 0.2, 0.2),
         precision="float32",
+        source_sha256="ab" * 32,
+        calibration_sha256="",
         tools={"torch": "2"},
         facts=FACTS,
     )
@@ -72,6 +86,19 @@ def test_what_is_written_is_read(folder: Path) -> None:
     manifest = load_manifest(folder, kind="segmenter")
     assert manifest.image_mean == (0.5, 0.5, 0.5)
     assert SegmenterFacts.from_mapping(manifest.image_size, manifest.facts).as_mapping() == FACTS
+
+
+def test_a_folder_of_the_first_format_is_to_be_rebuilt(folder: Path) -> None:
+    edit(folder, format=1, source_sha256=None, calibration_sha256=None)
+    with pytest.raises(PlanMismatchError, match=r"expected format 2, got 1; rebuild the folder with export/sam2_to_o"):
+        load_manifest(folder, kind="segmenter")
+
+
+def test_the_models_that_ship_say_what_they_were_made_from() -> None:
+    detector, segmenter = nano_models() / "detector", nano_models() / "segmenter"
+    assert load_manifest(detector, kind="detector").source_sha256 == sha256_of(detector / "model.safetensors")
+    hashes = "".join(sha256_of(segmenter / file) for file in ("config.json", "model.safetensors"))
+    assert load_manifest(segmenter, kind="segmenter").source_sha256 == sha256(hashes.encode()).hexdigest()
 
 
 def test_other_bytes_under_the_same_name(folder: Path) -> None:
@@ -101,14 +128,24 @@ def test_a_folder_without_a_manifest(tmp_path: Path) -> None:
     ("changes", "message"),
     [
         ({"kind": "detector"}, "expected a segmenter, got a detector; give the folder of a segmenter"),
-        ({"format": 2}, "expected format 1, got 2; rebuild"),
+        ({"format": 3}, "expected format 2, got 3; rebuild the folder with export/sam2_to_onnx.py"),
+        ({"format": None}, r"missing keys \['format'\]"),
+        ({"precision": "fp16"}, "precision: expected one of .*'float16'.*, got 'fp16'"),
+        ({"source_sha256": ""}, "source_sha256: expected a SHA-256, got ''"),
+        ({"calibration_sha256": "AB" * 32}, "calibration_sha256: expected a SHA-256 or nothing, got 'ABAB"),
         ({"name": None, "colour": "red"}, r"missing keys \['name'\], unknown keys \['colour'\]"),
         ({"image_size": "32"}, "image_size: expected int, got '32'"),
         ({"image_size": True}, "image_size: expected int, got True"),
         ({"image_mean": [0.5]}, r"image_mean: expected three numbers, got \[0.5\]"),
         ({"image_std": [0.2, 0, 0.2]}, "expected image_size and image_std above 0"),
-        ({"files": {"mask_decoder": {"file": "x"}}}, "files.mask_decoder: expected file and sha256"),
-        ({"files": {"x": {"file": "../x", "sha256": ""}}}, "files.x: expected a plain file name, got '../x'"),
+        ({"files": {"mask_decoder": {"file": "x"}}}, "files.mask_decoder: expected texts file, sha256, engine,"),
+        ({"files": {"x": ENTRY | {"sha256": 1}}}, "files.x: expected texts file, sha256, engine,"),
+        ({"files": {"x": ENTRY | {"file": "../x"}}}, "files.x: expected a plain file name, got '../x'"),
+        ({"files": {"x": ENTRY | {"engine": "trt"}}}, "files.x.engine: expected one of .*'tensorrt'.*, got 'trt'"),
+        ({"files": {"x": ENTRY | {"precision": "int4"}}}, "files.x.precision: expected one of .*, got 'int4'"),
+        ({"files": {"x": ENTRY | {"engine_version": "1"}}}, "files.x: an ONNX file is for every engine and GPU"),
+        ({"files": {"x": PLAN | {"engine_version": ""}}}, "files.x: expected a plan's engine_version and compute_cap"),
+        ({"files": {"x": PLAN | {"compute_capability": "sm_87"}}}, r"such as 8.7, got \('10.3.0', 'sm_87'\)"),
         ({"files": {}}, r"expected graphs \['image_encoder', .*\], got \[\]; rebuild"),
         ({"facts": {**FACTS, "hidden_width": 6}}, "facts.memory_width: expected a divisor of hidden_width 6, got 4"),
         ({"facts": {**FACTS, "memory_slots": 1}}, "facts.memory_slots: expected at least 2, got 1"),

@@ -108,6 +108,8 @@ class ScriptedGraphs:
             image_mean=(0.5, 0.5, 0.5),
             image_std=(1.0, 1.0, 1.0),
             precision="float32",
+            source_sha256="0" * 64,
+            calibration_sha256="",
             tools={},
             facts=self.facts.as_mapping(),
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,15 +17,36 @@ from icseg.errors import PlanMismatchError
 from icseg.inference.runner import Runner, TensorSpec
 
 MANIFEST_NAME = "manifest.json"
-FORMAT = 1
+FORMAT = 2
+
+ONNXRUNTIME, TENSORRT, TENSORRT_RTX = "onnxruntime", "tensorrt", "tensorrt_rtx"
+ENGINES = (ONNXRUNTIME, TENSORRT, TENSORRT_RTX)
+FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
+PRECISIONS = (FLOAT32, FLOAT16, INT8)
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+_COMPUTE_CAPABILITY = re.compile(r"\d+\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """One graph's file beside the manifest: its name, and the SHA-256 of its bytes in hexadecimal."""
+    """One graph's file beside the manifest.
+
+    Attributes:
+        file: its name.
+        sha256: of its bytes, in hexadecimal.
+        engine: which of ``ENGINES`` loads it; a plan for TensorRT-RTX is nothing to TensorRT.
+        precision: got, one of ``PRECISIONS``: the lowest that the graph computes in.
+        engine_version: of a plan, the version that built it, e.g. ``10.3.0``; no other loads it. Empty for ONNX.
+        compute_capability: of a plan, the GPU generation it was built for, e.g. ``8.7`` for Orin. Empty for ONNX.
+    """
 
     file: str
     sha256: str
+    engine: str
+    precision: str
+    engine_version: str = ""
+    compute_capability: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +60,9 @@ class Manifest:
         files: graph name -> file.
         image_size: side of the square input image in pixels.
         image_mean, image_std: per RGB channel, of the image scaled to 0..1.
-        precision: of the weights, e.g. ``float32``.
+        precision: asked for, one of ``PRECISIONS``; each file says what it got.
+        source_sha256: fingerprint of the weights that the graphs were made from.
+        calibration_sha256: fingerprint of the calibration data; empty where none was used.
         tools: tool -> version, of the export.
         facts: what only this kind of model needs; its loader checks it.
         format: version of this file's layout.
@@ -52,6 +76,8 @@ class Manifest:
     image_mean: tuple[float, float, float]
     image_std: tuple[float, float, float]
     precision: str
+    source_sha256: str
+    calibration_sha256: str
     tools: dict[str, str]
     facts: dict[str, Any]
     format: int = FORMAT
@@ -115,6 +141,10 @@ def _check_file(path: Path, expected: str, manifest: Manifest) -> None:
 
 def _parse(values: Any, path: Path) -> Manifest:
     """Check keys and types by hand: a manifest is written by a program, so the first fault is enough."""
+    if isinstance(values, dict) and values.get("format", FORMAT) != FORMAT:
+        builder = values.get("built_by")
+        hint = f" with {builder}" if isinstance(builder, str) else ""
+        raise PlanMismatchError(f"{path}: expected format {FORMAT}, got {values['format']}; rebuild the folder{hint}")
     names = {field.name for field in fields(Manifest)}
     if not isinstance(values, dict) or set(values) != names:
         got = set(values) if isinstance(values, dict) else set()
@@ -127,8 +157,14 @@ def _parse(values: Any, path: Path) -> Manifest:
         kind = kinds.get(name, str)
         if not isinstance(values[name], kind) or isinstance(values[name], bool):
             raise PlanMismatchError(f"{path}: {name}: expected {kind.__name__}, got {values[name]!r}")
-    if values["format"] != FORMAT:
-        raise PlanMismatchError(f"{path}: expected format {FORMAT}, got {values['format']}; rebuild the folder")
+    if values["precision"] not in PRECISIONS:
+        raise PlanMismatchError(f"{path}: precision: expected one of {PRECISIONS}, got {values['precision']!r}")
+    if not _SHA256.fullmatch(values["source_sha256"]):
+        raise PlanMismatchError(f"{path}: source_sha256: expected a SHA-256, got {values['source_sha256']!r}")
+    if values["calibration_sha256"] and not _SHA256.fullmatch(values["calibration_sha256"]):
+        raise PlanMismatchError(
+            f"{path}: calibration_sha256: expected a SHA-256 or nothing, got {values['calibration_sha256']!r}"
+        )
     for name in ("image_mean", "image_std"):
         if len(values[name]) != 3 or not all(isinstance(value, (int, float)) for value in values[name]):
             raise PlanMismatchError(f"{path}: {name}: expected three numbers, got {values[name]}")
@@ -142,11 +178,23 @@ def _parse(values: Any, path: Path) -> Manifest:
 
 
 def _parse_file(name: str, entry: Any, path: Path) -> ModelFile:
-    is_right = isinstance(entry, dict) and set(entry) == {"file", "sha256"}
+    keys = [field.name for field in fields(ModelFile)]
+    is_right = isinstance(entry, dict) and set(entry) == set(keys)
     if not is_right or not all(isinstance(value, str) for value in entry.values()):
-        raise PlanMismatchError(f"{path}: files.{name}: expected file and sha256, got {entry!r}")
+        raise PlanMismatchError(f"{path}: files.{name}: expected texts {', '.join(keys)}, got {entry!r}")
     if Path(entry["file"]).name != entry["file"]:
         raise PlanMismatchError(f"{path}: files.{name}: expected a plain file name, got {entry['file']!r}")
+    for key, allowed in (("engine", ENGINES), ("precision", PRECISIONS)):
+        if entry[key] not in allowed:
+            raise PlanMismatchError(f"{path}: files.{name}.{key}: expected one of {allowed}, got {entry[key]!r}")
+    made_for = (entry["engine_version"], entry["compute_capability"])
+    if entry["engine"] == ONNXRUNTIME:
+        if any(made_for):
+            raise PlanMismatchError(f"{path}: files.{name}: an ONNX file is for every engine and GPU, got {made_for}")
+    elif not entry["engine_version"] or not _COMPUTE_CAPABILITY.fullmatch(entry["compute_capability"]):
+        raise PlanMismatchError(
+            f"{path}: files.{name}: expected a plan's engine_version and compute_capability such as 8.7, got {made_for}"
+        )
     return ModelFile(**entry)
 
 
