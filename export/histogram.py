@@ -47,10 +47,7 @@ class Histogram:
             raise ValueError("calibration: a value is not finite")
         self.largest = max(self.largest, largest)
         if self.top == 0:
-            self.top = largest
-        if self.top == 0:
-            self.counts[0] += size.size
-            return
+            self.top = max(largest, MIN_THRESHOLD)
         while largest > self.top:
             self.counts = np.concatenate([self.counts.reshape(-1, 2).sum(1), np.zeros(BINS // 2, np.int64)])
             self.top *= 2
