@@ -113,7 +113,7 @@ def compare(
                 own = jaccard(mask, masks[1][thing])
                 agreement.at.append(number)
                 agreement.iou.append(own)
-                agreement.seen.append(max(mask.mean(), masks[1][thing].mean()) > SEEN_SHARE)
+                agreement.seen.append(bool(max(mask.mean(), masks[1][thing].mean()) > SEEN_SHARE))
                 rivals = (jaccard(mask, other) for n, other in masks[1].items() if n != thing and other.any())
                 agreement.is_swapped.append(bool(mask.any()) and any(rival > own for rival in rivals))
                 if stream.truth is not None:

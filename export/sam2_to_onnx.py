@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -159,6 +159,7 @@ def export_segmenter(
     memory_slots: int = 7,
     pointer_slots: int = 16,
     max_points: int = 8,
+    progress: Callable[[], object] = lambda: None,
 ) -> dict[str, float]:
     """Write the four graphs and the manifest of one model.
 
@@ -169,6 +170,7 @@ def export_segmenter(
         source_sha256: fingerprint of the weights, for the manifest.
         memory_slots, pointer_slots: frames and object pointers that memory attention sees.
         max_points: of one prompt, besides its box.
+        progress: called after each graph.
 
     Returns:
         Graph name -> relative error against torch.
@@ -185,12 +187,11 @@ def export_segmenter(
     model.set_attn_implementation("eager")
     try:
         modules = graph_modules(model.eval())
-        errors = {
-            graph: export_graph(
-                modules[graph], specs[graph], sample_feeds(specs[graph], facts), out_dir / f"{graph}.onnx"
-            )
-            for graph in GRAPH_NAMES
-        }
+        errors = {}
+        for graph in GRAPH_NAMES:
+            feeds = sample_feeds(specs[graph], facts)
+            errors[graph] = export_graph(modules[graph], specs[graph], feeds, out_dir / f"{graph}.onnx")
+            progress()
     finally:
         model.set_attn_implementation(previous)
     write_manifest(out_dir, _manifest_of(out_dir, name, source_sha256, facts))

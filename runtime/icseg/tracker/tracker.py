@@ -105,6 +105,11 @@ class Tracker:
         )
 
     @property
+    def runners(self) -> Mapping[str, Runner]:
+        """Graph name -> what runs it."""
+        return self._runners
+
+    @property
     def backends(self) -> dict[str, str]:
         """Graph name -> the engine that runs it."""
         return {name: runner.backend for name, runner in self._runners.items()}

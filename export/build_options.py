@@ -1,0 +1,58 @@
+"""What a build is asked for, checked before anything is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from export.calibration import SIMULATED
+from export.ladder import DEFAULT_FRAMES, MIN_FRAMES, Gates
+from icseg.errors import ConfigError
+from icseg.inference.manifest import PRECISIONS
+from icseg.tracker.graphs import STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """One build.
+
+    Attributes:
+        segmenter: as ``find_segmenter`` takes it.
+        policy: ``nano``, ``none``, or a vision-language model.
+        precision: asked for.
+        resolution: side of the input; None for that of the weights.
+        memory_slots: frames that memory attention sees.
+        calibration: ``sim`` or a folder of frames.
+        output: the folder.
+        frames: of verification; 0 verifies nothing.
+        gates: of verification.
+        threads: of ONNX Runtime; 0 lets it decide.
+
+    Raises:
+        ConfigError: a value is out of range.
+    """
+
+    segmenter: str
+    policy: str
+    precision: str
+    resolution: int | None
+    memory_slots: int
+    calibration: str
+    output: Path
+    frames: int = DEFAULT_FRAMES
+    gates: Gates = field(default_factory=Gates)
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision: expected one of {PRECISIONS}, got {self.precision!r}")
+        if self.resolution is not None and (self.resolution <= 0 or self.resolution % (2 * STRIDE)):
+            raise ConfigError(f"--resolution: expected a positive multiple of {2 * STRIDE}, got {self.resolution}")
+        if not 2 <= self.memory_slots <= 16:
+            raise ConfigError(f"--memory-slots: expected 2..16, got {self.memory_slots}")
+        if self.frames != 0 and self.frames < MIN_FRAMES:
+            raise ConfigError(f"--verify-frames: expected at least {MIN_FRAMES}, got {self.frames}")
+        if self.threads < 0:
+            raise ConfigError(f"--threads: expected 0 or more, got {self.threads}")
+        if self.calibration != SIMULATED and not Path(self.calibration).is_dir():
+            raise ConfigError(f"--calibration {self.calibration}: no such folder; expected {SIMULATED} or a folder")
