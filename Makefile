@@ -40,7 +40,7 @@ $(VENV)/.ready-demo: pyproject.toml $(NATIVE) | $(VENV)/.ready-system
 	@touch $@
 
 $(VENV)/.ready-test: $(VENV)/.ready-demo
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,tensorrt,dev]'
 	@touch $@
 
 clean:
