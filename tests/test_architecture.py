@@ -40,7 +40,11 @@ ALLOWED: dict[str, set[str]] = {
 }
 VENDORS = {
     "onnxruntime": {"inference/runner_onnxruntime.py", "cli/doctor.py"},
+    # never imported with the file that uses them: inference/tensorrt_module.py and cuda_stream.py ask for them by name
     "tensorrt": set(),
+    "tensorrt_rtx": set(),
+    "tensorrt_rtx_bindings": set(),
+    "cuda": set(),
     "mujoco": {"sim/model.py", "sim/table.py"},
     "icseg._native": {"mask_ops/native.py"},
 }

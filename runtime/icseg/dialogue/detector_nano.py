@@ -15,10 +15,11 @@ from icseg.dialogue.detector import Detection
 from icseg.dialogue.detector_graph import DetectorFacts, detector_specs
 from icseg.errors import ModelOutputError, PlanMismatchError
 from icseg.geometry import box_area, box_iou, clip_box
+from icseg.inference.graph_loading import load_graph
 from icseg.inference.image_input import normalise_image
-from icseg.inference.manifest import MANIFEST_NAME, check_specs, load_manifest
+from icseg.inference.manifest import MANIFEST_NAME, load_manifest
 from icseg.inference.runner import Runner
-from icseg.inference.runner_onnxruntime import CPU_PROVIDER, OnnxRuntimeRunner
+from icseg.inference.runner_onnxruntime import CPU_PROVIDER
 from icseg.types import Array, Box, ImageU8
 
 MAX_PEAKS = 30
@@ -169,16 +170,16 @@ def _softmax(logits: Array) -> Array:
 
 
 def load_detector(folder: Path, *, providers: Sequence[str] = (CPU_PROVIDER,), threads: int = 0) -> NanoDetector:
-    """The detector on ONNX Runtime.
+    """The detector, on the engine that its manifest names.
 
     Args:
-        folder: holds manifest.json and detector.onnx.
-        providers: ONNX Runtime's execution providers, most wanted first.
-        threads: within one operator on the CPU; 0 lets ONNX Runtime decide.
+        folder: holds manifest.json and the graph.
+        providers: ONNX Runtime's execution providers, most wanted first; plans take none.
+        threads: of ONNX Runtime, within one operator on the CPU; 0 lets it decide.
 
     Raises:
         PlanMismatchError: the folder is not what its manifest says, or not what this version of icseg uses.
-        BackendError: a provider is not available or cannot load the graph.
+        BackendError: an engine, a provider or a GPU is not available, or cannot load the graph.
     """
     manifest = load_manifest(folder, kind=graph.MANIFEST_KIND)
     if set(manifest.files) != {graph.GRAPH_NAME}:
@@ -188,7 +189,7 @@ def load_detector(folder: Path, *, providers: Sequence[str] = (CPU_PROVIDER,), t
         )
     facts = DetectorFacts.from_mapping(manifest.facts)
     inputs, outputs = detector_specs(facts, manifest.image_size)
-    path = folder / manifest.files[graph.GRAPH_NAME].file
-    runner = OnnxRuntimeRunner(path, providers=providers, threads=threads)
-    check_specs(runner, inputs, outputs, path=path, manifest=manifest)
+    runner = load_graph(
+        folder, manifest, graph.GRAPH_NAME, inputs=inputs, outputs=outputs, providers=providers, threads=threads
+    )
     return NanoDetector(runner, facts, image_mean=manifest.image_mean, image_std=manifest.image_std)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class TensorRtRunner:
                 f"{rebuild_hint}"
             )
         self._backend = f"{entry.engine}/{entry.engine_version}/{capability}"
-        self._logger = make_logger(trt, self._keep_error)
+        # of the errors only: a logger that held this runner would keep it for good, since TensorRT holds the logger
+        self._logger = make_logger(trt, partial(_keep_error, self._errors))
         self._runtime = trt.Runtime(self._logger)
         self._engine = self._made(self._runtime.deserialize_cuda_engine(path.read_bytes()), "cannot load the plan")
         self._inputs, self._outputs = self._specs(trt, path, rebuild_hint)
@@ -77,10 +79,6 @@ class TensorRtRunner:
             self._work()
             self._stream.synchronize()
             self._launch = self._stream.capture(self._work)
-
-    def _keep_error(self, severity: str, message: str) -> None:
-        if severity in ("ERROR", "INTERNAL_ERROR"):
-            self._errors.append(message)
 
     def _made(self, value: Any, fault: str) -> Any:
         """TensorRT gives None, and the reason to its logger."""
@@ -141,3 +139,8 @@ class TensorRtRunner:
         self._launch()
         self._stream.synchronize()
         return {name: self._host[name] for name in self._outputs}
+
+
+def _keep_error(errors: deque[str], severity: str, message: str) -> None:
+    if severity in ("ERROR", "INTERNAL_ERROR"):
+        errors.append(message)
