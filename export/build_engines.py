@@ -19,21 +19,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import transformers
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from export.build_detector import detector_stage
-from export.build_options import BuildOptions
-from export.build_segmenter import SegmenterBuild
+from export.build_folder import PLANS, TYPED, BuildFolder
+from export.build_options import JETSON, ORT, TARGETS, BuildOptions
+from export.build_plans import ON_DEVICE, PlanBuild, is_jetson, needs_source, target_of_this_machine
 from export.calibration import SIMULATED
 from export.ladder import DEFAULT_FRAMES
-from export.segmenter_source import NANO, find_segmenter
 from export.stages import Done, Ledger, Stage
 from export.verify import chosen_gates
 from icseg.errors import IcsegError
-from icseg.inference.manifest import FLOAT32, INT8
+from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME
 
-POLICIES = ("nano", "none")
+NANO = "nano"
+POLICIES = (NANO, "none")
+AUTO = "auto"
 
 
 def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]:
@@ -57,7 +57,16 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]
     models.add_argument("--memory-slots", type=int, default=7, help="frames that memory attention sees (default 7)")
     precision = parser.add_argument_group("precision").add_mutually_exclusive_group()
     precision.add_argument("--fp32", dest="precision", action="store_const", const=FLOAT32, help="the default")
+    precision.add_argument("--fp16", dest="precision", action="store_const", const=FLOAT16, help="but for scores")
     precision.add_argument("--int8", dest="precision", action="store_const", const=INT8, help="Linear and Conv layers")
+    parser.add_argument(
+        "--target",
+        choices=(AUTO, *TARGETS),
+        default=AUTO,
+        help="auto: this machine's TensorRT if it has one and a GPU, else ONNX Runtime; jetson-orin: on another "
+        "machine all that can be made off the device, and there the rest",
+    )
+    parser.add_argument("--compute-capability", metavar="X.Y", help="of the GPU for plans (default: this machine's)")
     parser.add_argument(
         "--calibration", default=SIMULATED, metavar="DIR", help="folder of your frames, or sim (default)"
     )
@@ -76,6 +85,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]
     options = BuildOptions(
         segmenter=args.segmenter,
         policy=args.policy or ("nano" if args.segmenter == NANO else "none"),
+        target=target_of_this_machine() if args.target == AUTO else args.target,
         precision=chosen,
         resolution=args.resolution,
         memory_slots=args.memory_slots,
@@ -84,6 +94,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]
         frames=0 if args.no_verify else args.verify_frames,
         gates=chosen_gates(args.min_iou, args.max_loss),
         threads=args.threads,
+        compute_capability=args.compute_capability,
     )
     return args, options
 
@@ -92,12 +103,27 @@ def stages_of(options: BuildOptions, *, is_quiet: bool) -> list[Stage]:
     """All stages in order.
 
     Raises:
-        IcsegError, ValueError: the weights or the calibration frames are not there, or not what they should be.
+        IcsegError, ValueError: the weights, the calibration frames or TensorRT are not there, or are not what they
+            should be.
     """
-    source = find_segmenter(options.segmenter, options.resolution)
-    stages = SegmenterBuild(options, source, is_quiet).stages()
-    if options.policy == "nano":
-        stages.insert(0, detector_stage())
+    stages: list[Stage] = []
+    built = BuildFolder(options.output)
+    prepared = built.manifest(TYPED) if (options.output / TYPED / MANIFEST_NAME).is_file() else None
+    if needs_source(options, prepared):
+        # imported here, because torch is not needed on a device that goes on from typed graphs
+        import transformers
+
+        from export.build_segmenter import SegmenterBuild
+        from export.segmenter_source import find_segmenter
+
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
+        source = find_segmenter(options.segmenter, options.resolution)
+        stages = SegmenterBuild(options, source, is_quiet).stages()
+        if options.policy == NANO:
+            stages.insert(0, detector_stage())
+    if options.target != ORT:
+        stages += PlanBuild(options, is_quiet).stages(stages)
     return stages
 
 
@@ -124,8 +150,6 @@ def build(
 def main(argv: Sequence[str] | None = None) -> int:
     """Command line entry: 0 when everything was built and verified, 2 when not, 130 after Ctrl-C."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
     warnings.filterwarnings("ignore", module="torch")
     try:
         args, options = parse(argv)
@@ -144,8 +168,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         print(json.dumps({"output": str(options.output), "stages": [asdict(one) for one in done]}))
     else:
-        print(f"built {options.output}; try: icseg demo --engines {options.output}")
+        print(_what_next(options))
     return 0
+
+
+def _what_next(options: BuildOptions) -> str:
+    if options.target == JETSON and not is_jetson():
+        return f"prepared {options.output}; what is left to do on the device is in {options.output / TYPED / ON_DEVICE}"
+    folder = options.output if options.target == ORT else options.output / PLANS
+    return f"built {folder}; try: icseg demo --engines {folder}"
 
 
 def _tell(done: Done) -> None:

@@ -15,6 +15,7 @@ from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 
 GRAPHS, CALIBRATION, SEGMENTER, DETECTOR = "graphs", "calibration", "segmenter", "detector"
+TYPED, PLANS = "typed", "tensorrt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ class BuildFolder:
     """The folder given as ``--output``; the runtime takes it as ``--engines``.
 
     ``graphs/`` holds the FP32 graphs that everything is made from and compared with, ``calibration/`` recorded inputs
-    of each, ``segmenter/`` and ``detector/`` what the runtime loads, and the folder itself the report.
+    of each, ``segmenter/`` and ``detector/`` what the runtime loads, and the folder itself the report. A build for
+    TensorRT has ``typed/`` too, the graphs in the types that plans compute in, and ``tensorrt/``: segmenter, detector
+    and report again, with plans.
     """
 
     root: Path

@@ -11,6 +11,9 @@ from icseg.errors import ConfigError
 from icseg.inference.manifest import PRECISIONS
 from icseg.tracker.graphs import STRIDE
 
+ORT, TRT, TRT_RTX, JETSON = "onnxruntime", "tensorrt", "tensorrt-rtx", "jetson-orin"
+TARGETS = (ORT, TRT, TRT_RTX, JETSON)
+
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
@@ -19,9 +22,11 @@ class BuildOptions:
     Attributes:
         segmenter: as ``find_segmenter`` takes it.
         policy: ``nano``, ``none``, or a vision-language model.
+        target: one of ``TARGETS``.
         precision: asked for.
         resolution: side of the input; None for that of the weights.
         memory_slots: frames that memory attention sees.
+        compute_capability: of the GPU that plans are for; None for that of this machine.
         calibration: ``sim`` or a folder of frames.
         output: the folder.
         frames: of verification; 0 verifies nothing.
@@ -34,6 +39,7 @@ class BuildOptions:
 
     segmenter: str
     policy: str
+    target: str
     precision: str
     resolution: int | None
     memory_slots: int
@@ -41,9 +47,12 @@ class BuildOptions:
     output: Path
     frames: int = DEFAULT_FRAMES
     gates: Gates = field(default_factory=Gates)
+    compute_capability: str | None = None
     threads: int = 0
 
     def __post_init__(self) -> None:
+        if self.target not in TARGETS:
+            raise ConfigError(f"target: expected one of {TARGETS}, got {self.target!r}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision: expected one of {PRECISIONS}, got {self.precision!r}")
         if self.resolution is not None and (self.resolution <= 0 or self.resolution % (2 * STRIDE)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
@@ -27,14 +26,17 @@ from export.calibration import (
 )
 from export.calibrator import choose
 from export.graph_file import halve_exact_weights, tool_versions, widen_weights
+from export.half_graph import read_graph, to_half
+from export.half_policy import half_policy
 from export.histogram import METHODS
 from export.quantize import KEPT, layers_to_quantize
 from export.sam2_to_onnx import export_segmenter
 from export.segmenter_source import SegmenterSource
+from export.source_code import code_fingerprint
 from export.stages import Stage, StageError
 from export.verify import verify_folder
 from export.verify_report import REPORT, write_report
-from icseg.inference.manifest import FLOAT32, INT8, MANIFEST_NAME, sha256_of, write_manifest
+from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME, sha256_of, write_manifest
 from icseg.tracker.graphs import GRAPH_NAMES
 from icseg.tracker.state import TrackerConfig
 
@@ -92,7 +94,7 @@ class SegmenterBuild:
         inputs = {
             "precision": options.precision,
             "after": stages[-1].fingerprint(),
-            "assembler": code_fingerprint("build_segmenter.py"),
+            "assembler": code_fingerprint("build_segmenter.py", "half_*.py"),
         }
         outputs = [f"{SEGMENTER}/{f}" for f in (*graph_files, MANIFEST_NAME)]
         stages.append(Stage("segmenter", inputs, outputs, self._assemble))
@@ -172,8 +174,12 @@ class SegmenterBuild:
         files = {}
         for name, file in manifest.files.items():
             folder = QUANTIZED if name in quantized else GRAPHS
-            shutil.copyfile(built.root / folder / file.file, out / file.file)
-            precision = INT8 if name in quantized else FLOAT32
+            if self.options.precision == FLOAT16:
+                half = to_half(read_graph(built.root / folder / file.file), half_policy(name))
+                onnx.save(half.model, out / file.file)
+            else:
+                shutil.copyfile(built.root / folder / file.file, out / file.file)
+            precision = INT8 if name in quantized else FLOAT16 if self.options.precision == FLOAT16 else FLOAT32
             files[name] = replace(file, sha256=sha256_of(out / file.file), precision=precision)
         write_manifest(
             out,
@@ -202,12 +208,3 @@ class SegmenterBuild:
             raise StageError(
                 f"verification failed, see {self.built.root / REPORT}.md:\n  " + "\n  ".join(result.failures)
             )
-
-
-def code_fingerprint(*patterns: str) -> str:
-    """SHA-256 over source files of this folder: a stage is done again when its code changed."""
-    digest = hashlib.sha256()
-    folder = Path(__file__).parent
-    for path in sorted({path for pattern in patterns for path in folder.glob(pattern)}):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()

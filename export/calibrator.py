@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
-from export.graph_file import relative_error
+from export.difference import relative_error
 from export.histogram import METHODS, Method
 from export.quantize import activations, collect, quantize
 from icseg.types import Array

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from export.graph_file import relative_error, tidy, tool_versions
+from export.difference import relative_error
+from export.graph_file import tidy, tool_versions
 from icseg.dialogue.detector_graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
 from icseg.inference.manifest import (
     FLOAT32,

@@ -13,16 +13,9 @@ import transformers
 from onnx import TensorProto, helper, numpy_helper
 
 from export.layers import name_layers
-from icseg.types import Array
 
 MIN_ELEMENTS = 256
 """Smaller tensors are not worth a node to halve them."""
-
-
-def relative_error(got: Array, expected: Array) -> float:
-    """L2 norm of the difference over the L2 norm of what is expected."""
-    scale = float(np.linalg.norm(expected.astype(np.float64)))
-    return float(np.linalg.norm(got.astype(np.float64) - expected)) / max(scale, 1e-12)
 
 
 def tool_versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from export.graph_file import relative_error
+from export.difference import relative_error
 from export.recurrent import STREAMS, Agreement, compare, simulated_streams
 from icseg.inference.manifest import FLOAT16, FLOAT32, INT8
 from icseg.inference.runner import Runner

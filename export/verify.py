@@ -13,13 +13,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from export.build_folder import SEGMENTER, BuildFolder, tracker_maker
+from export.build_folder import PLANS, SEGMENTER, BuildFolder, tracker_maker
 from export.calibration import load_samples
 from export.ladder import DEFAULT_FRAMES, Gates, Verification, climb
-from export.sam2_to_onnx import graph_modules
-from export.segmenter_source import SegmenterSource, find_segmenter
-from export.torch_runner import TorchRunner
 from export.verify_report import summary_of, write_report
 from icseg.errors import ConfigError, IcsegError
 from icseg.inference.manifest import FLOAT32
@@ -27,10 +25,14 @@ from icseg.inference.runner import Runner
 from icseg.tracker.graphs import GRAPH_NAMES, graph_specs
 from icseg.tracker.loading import load_tracker
 
+if TYPE_CHECKING:  # torch is not there where engines are only verified
+    from export.segmenter_source import SegmenterSource
+
 
 def verify_folder(
     built: BuildFolder,
     *,
+    part: str = "",
     source: SegmenterSource | None,
     frames: int,
     gates: Gates | None = None,
@@ -41,6 +43,7 @@ def verify_folder(
 
     Args:
         built: the folder.
+        part: of it, e.g. ``tensorrt``: what holds the segmenter that is verified.
         source: the weights, for PyTorch as the reference of single graphs, and of the streams of an FP32 build; None
             compares with the FP32 graphs of the folder.
         frames, gates, is_quiet: as ``climb``.
@@ -50,10 +53,13 @@ def verify_folder(
         ConfigError: an FP32 build without its source: there is nothing to compare it with.
         IcsegError: the folder is incomplete, or an engine failed.
     """
-    tracker = load_tracker(built.root / SEGMENTER, threads=threads)
+    tracker = load_tracker(built.root / part / SEGMENTER, threads=threads)
     manifest, fp32 = tracker.manifest, built.fp32_runners(threads)
     torch_runners: Mapping[str, Runner] | None = None
     if source is not None:
+        from export.sam2_to_onnx import graph_modules
+        from export.torch_runner import TorchRunner
+
         model = source.load()
         model.set_attn_implementation("eager")
         specs = graph_specs(tracker.facts)
@@ -75,6 +81,14 @@ def verify_folder(
     )
 
 
+def _source(text: str | None, built: BuildFolder) -> SegmenterSource | None:
+    if text is None:
+        return None
+    from export.segmenter_source import find_segmenter
+
+    return find_segmenter(text, built.image_size)
+
+
 def chosen_gates(min_iou: float | None, max_loss: float | None) -> Gates:
     """The default gates, but for what a person chose.
 
@@ -94,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line entry: 0 when everything passed, 1 when not, 2 when it could not be told."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="what build_engines.py made")
+    parser.add_argument("--part", choices=("", PLANS), default="", help=f"{PLANS}: its plans (default: what is beside)")
     parser.add_argument("--frames", type=int, default=DEFAULT_FRAMES, help=f"of the streams (default {DEFAULT_FRAMES})")
     parser.add_argument("--source", help="model to load for PyTorch as the reference (default: its FP32 graphs)")
     parser.add_argument("--min-iou", type=float, help="gate: mean IoU with the reference over the streams")
@@ -104,16 +119,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     built = BuildFolder(options.folder)
     try:
         gates = chosen_gates(options.min_iou, options.max_loss)
-        source = None if options.source is None else find_segmenter(options.source, built.image_size)
         result = verify_folder(
             built,
-            source=source,
+            part=options.part,
+            source=_source(options.source, built),
             frames=options.frames,
             gates=gates,
             threads=options.threads,
             is_quiet=options.json or not sys.stderr.isatty(),
         )
-        write_report(built.root, result, gates)
+        write_report(built.root / options.part, result, gates)
     except (IcsegError, ValueError, OSError) as error:
         print(f"verify: {error}", file=sys.stderr)
         return 2

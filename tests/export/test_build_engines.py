@@ -11,15 +11,19 @@ import pytest
 
 pytest.importorskip("torch")
 
+import export.build_plans
 import export.build_segmenter
 import export.calibration
+import export.segmenter_source
 from export.build_engines import main
 from export.build_segmenter import SegmenterBuild
 from export.sensitivity import main as sensitivity
 from export.verify import main as verify
 from icseg.cli.record import write_png
 from icseg.dialogue.detector_nano import load_detector
-from icseg.inference.manifest import INT8
+from icseg.errors import BackendError
+from icseg.inference.manifest import FLOAT16, INT8, TENSORRT_RTX, load_manifest
+from icseg.inference.tensorrt_module import load_tensorrt
 from icseg.sim.recording import load_recording
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MEMORY_ATTENTION
 from icseg.tracker.loading import load_tracker
@@ -163,6 +167,46 @@ def test_frames_of_the_users_own(built: Path, tmp_path: Path, capsys: Capture) -
     assert main(args) == 2
     assert "0003.png: it is not an image" in capsys.readouterr().err
     assert json.loads((output / "segmenter" / "manifest.json").read_text()) == ours
+
+
+def test_fp16_for_the_cpu(built: Path, tmp_path: Path) -> None:
+    output = tmp_path / "fp16"
+    shutil.copytree(built, output)
+    assert main(["--fp16", "--output", str(output), *FEW]) == 0
+    tracker = load_tracker(output / "segmenter", threads=1)
+    assert {file.precision for file in tracker.manifest.files.values()} == {FLOAT16}
+    assert json.loads((output / "report.json").read_text())["is_passed"]
+
+
+def test_a_jetson_is_prepared_here_and_finished_there(
+    built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    output = tmp_path / "orin"
+    shutil.copytree(built, output)
+    args = ["--int8", "--output", str(output), *FEW, "--target", "jetson-orin"]
+    assert main(args) == 0
+    assert f"{output}/typed/ON_DEVICE.md" in capsys.readouterr().out
+    commands = (output / "typed" / "ON_DEVICE.md").read_text()
+    assert "python export/build_engines.py --target jetson-orin --int8 --output orin" in commands
+    monkeypatch.setattr(export.build_plans, "is_jetson", lambda: True)
+    assert main(args) == 2
+    assert "tensorrt" in capsys.readouterr().err  # JetPack's is not here
+    assert main([*args, "--fp16"][1:]) == 2
+    assert "prepared for int8, asked for float16" in capsys.readouterr().err
+    try:
+        load_tensorrt(TENSORRT_RTX)  # its builder stands in for that of JetPack
+    except BackendError as error:
+        pytest.skip(str(error))
+    monkeypatch.setitem(export.build_plans.ENGINE_OF, "jetson-orin", TENSORRT_RTX)
+    monkeypatch.setattr(export.segmenter_source, "find_segmenter", None)  # no weights on the device
+    assert main([*args, "--compute-capability", "8.6"]) == 0
+    manifest = load_manifest(output / "tensorrt" / "segmenter", kind="segmenter")
+    got = {name: file.precision for name, file in manifest.files.items()}
+    assert got == {name: INT8 if name in (IMAGE_ENCODER, MEMORY_ATTENTION) else FLOAT16 for name in GRAPH_NAMES}
+    assert {(file.engine, file.compute_capability) for file in manifest.files.values()} == {(TENSORRT_RTX, "8.6")}
+    assert (output / "tensorrt" / "detector" / "manifest.json").is_file()
+    with pytest.raises(BackendError, match=r"GPU|driver|CUDA"):
+        load_tracker(output / "tensorrt" / "segmenter")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 from small_graphs import NANO_GRAPHS, make_model, nano_feeds, nano_graph, quantized_model, run_model
 
-from export.graph_file import relative_error
+from export.difference import relative_error
 from export.half_graph import main, read_graph, to_half
 from export.half_policy import DEFAULT_POLICY, HalfPolicy, half_policy
 from icseg.errors import PlanMismatchError

@@ -10,7 +10,8 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.graph_file import halve_exact_weights, relative_error, widen_weights
+from export.difference import relative_error
+from export.graph_file import halve_exact_weights, widen_weights
 from export.layers import find_layers, name_layers
 from export.quantize import activations, collect, layers_to_quantize, quantize
 from icseg.assets import nano_models

@@ -23,7 +23,7 @@ from sam2_session import build_reference, make_clip
 from streams import compare_stream, make_tracker
 from transformers import Sam2VideoModel
 
-from export.graph_file import relative_error
+from export.difference import relative_error
 from export.sam2_to_onnx import FORBIDDEN_OPERATORS, TOLERANCE, sample_feeds
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
