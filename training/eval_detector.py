@@ -39,8 +39,8 @@ from training.reliability import Judged, draw, reliability
 MATCH_IOU = 0.5
 UNCLEAR_SHARE = 0.3
 """A detection with this share of its box on things too little visible to be judged is neither right nor wrong."""
-RECALL_WEIGHT = 2.0
-"""A thing that is missed may be guessed wrong without a question; one too many costs a question."""
+RECALL_WEIGHT = 3.0
+"""A thing that is missed is pointed past without a question; one too many costs a question."""
 LOWEST_SCORE = 0.02
 """While calibrating, so that the curve sees wrong detections too."""
 Detect = Callable[[ImageU8], list[Detection]]

@@ -35,7 +35,7 @@ class CandidateConfig:
         ConfigError: a value is out of range.
     """
 
-    min_score: float = 0.3
+    min_score: float = 0.15
     max_overlap: float = 0.7
     max_candidates: int = 24
     min_link_iou: float = 0.3
