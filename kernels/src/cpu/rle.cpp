@@ -1,0 +1,112 @@
+#include "icseg/rle.h"
+
+#include <algorithm>
+#include <cstddef>
+
+#include "icseg/bits.h"
+
+namespace icseg {
+namespace {
+
+// Calls visit(y, words in which a set bit is a pixel that differs from the one before it in column order).
+template <typename Visit>
+void for_each_change_row(const std::uint32_t* words, int height, int width, Visit visit) {
+  const int count = words_for(width);
+  std::vector<std::uint32_t> changes(count);
+  const std::uint32_t* last = words + static_cast<std::size_t>(height - 1) * count;
+  std::uint32_t carry = 0;  // what comes before the first pixel of the first column is outside
+  for (int word = 0; word < count; ++word) {
+    changes[word] = words[word] ^ ((last[word] << 1) | carry);
+    carry = last[word] >> 31;
+  }
+  changes[count - 1] &= last_word_bits(width);
+  visit(0, changes.data());
+  for (int y = 1; y < height; ++y) {
+    const std::uint32_t* row = words + static_cast<std::size_t>(y) * count;
+    for (int word = 0; word < count; ++word) changes[word] = row[word] ^ row[word - count];
+    visit(y, changes.data());
+  }
+}
+
+}  // namespace
+
+// Rows are read as they lie in memory; the changes are sorted into columns by counting.
+std::vector<std::uint32_t> rle_counts(const std::uint32_t* words, int height, int width) {
+  if (height == 0 || width == 0) return {};
+  const int count = words_for(width);
+  std::vector<std::uint32_t> ends(static_cast<std::size_t>(width) + 1, 0);
+  for_each_change_row(words, height, width, [&](int, const std::uint32_t* changes) {
+    for_each_bit(changes, count, [&](int x) { ++ends[x + 1]; });
+  });
+  for (int x = 0; x < width; ++x) ends[x + 1] += ends[x];
+  std::vector<std::uint32_t> places(ends[width] + 1);
+  places.back() = static_cast<std::uint32_t>(height) * static_cast<std::uint32_t>(width);
+  for_each_change_row(words, height, width, [&](int y, const std::uint32_t* changes) {
+    for_each_bit(changes, count, [&](int x) {
+      places[ends[x]++] = static_cast<std::uint32_t>(x) * static_cast<std::uint32_t>(height) + y;
+    });
+  });
+  for (std::size_t i = places.size() - 1; i > 0; --i) places[i] -= places[i - 1];
+  return places;
+}
+
+std::string rle_compress(const std::vector<std::uint32_t>& counts) {
+  std::string text;
+  text.reserve(2 * counts.size());
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    std::int64_t value = counts[i];
+    if (i > 2) value -= counts[i - 2];
+    for (bool has_more = true; has_more;) {
+      const std::int64_t group = value & 0x1f;
+      value >>= 5;
+      has_more = value != ((group & 0x10) != 0 ? -1 : 0);
+      text.push_back(static_cast<char>((has_more ? group | 0x20 : group) + 48));
+    }
+  }
+  return text;
+}
+
+const char* rle_decode(std::string_view encoded, int height, int width, std::uint32_t* words) {
+  const int count = words_for(width);
+  std::fill(words, words + static_cast<std::size_t>(height) * count, 0u);
+  const std::int64_t pixels = static_cast<std::int64_t>(height) * width;
+  std::int64_t place = 0, before = 0, two_before = 0, value = 0;
+  int shift = 0;
+  std::size_t runs = 0;
+  bool is_inside = false;
+  // Row 0 gets each column's first pixel, every other row the pixels that differ from the one above.
+  const auto change = [&](std::int64_t at) {
+    const auto x = static_cast<int>(at / height), y = static_cast<int>(at % height);
+    if (y != 0) words[static_cast<std::size_t>(y) * count + x / kWordBits] ^= 1u << (x % kWordBits);
+  };
+  for (const char character : encoded) {
+    const int group = character - 48;
+    if (group < 0 || group > 63) return "expected characters from '0' to 'o'";
+    if (shift > 30) return "expected numbers of at most 35 bits";
+    value |= static_cast<std::int64_t>(group & 0x1f) << shift;
+    shift += 5;
+    if ((group & 0x20) != 0) continue;
+    if ((group & 0x10) != 0) value -= std::int64_t{1} << shift;
+    if (runs > 2) value += two_before;
+    if (value < 0 || value > pixels - place) return "expected runs of at least 0 that fill the mask, no more";
+    if (is_inside && value > 0) {
+      change(place);
+      change(place + value);
+      const std::int64_t first = (place + height - 1) / height, end = (place + value + height - 1) / height;
+      set_bits(words, static_cast<int>(first), static_cast<int>(end));
+    }
+    place += value;
+    is_inside = !is_inside;
+    two_before = before;
+    before = value;
+    ++runs;
+    value = 0;
+    shift = 0;
+  }
+  if (shift != 0) return "the text ends within a number";
+  if (place != pixels) return "expected runs that fill the mask, got fewer";
+  for (std::size_t at = count; at < static_cast<std::size_t>(height) * count; ++at) words[at] ^= words[at - count];
+  return nullptr;
+}
+
+}  // namespace icseg
