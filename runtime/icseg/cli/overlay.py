@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from icseg.mask_ops.native import overlay
 from icseg.types import ImageU8, ObjectResult
 
 COLOURS_RGB = ((0, 200, 120), (255, 140, 0), (60, 140, 255), (220, 60, 200), (250, 220, 40))
+OUTLINE_RGB = np.array([255, 255, 255], np.uint8)
 CAPTION_HEIGHT_PX = 34
 
 
@@ -20,9 +22,7 @@ def draw_objects(image: ImageU8, objects: Sequence[ObjectResult]) -> ImageU8:
         if thing.is_lost or thing.box_image_px is None:
             continue
         colour = COLOURS_RGB[(thing.object_id - 1) % len(COLOURS_RGB)]
-        picture[thing.mask] = (0.5 * picture[thing.mask] + 0.5 * np.array(colour)).astype(np.uint8)
-        outlines, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-        cv2.drawContours(picture, outlines, -1, (255, 255, 255), 1, cv2.LINE_AA)
+        picture = overlay(picture, thing.mask, np.array([colour], np.uint8), outline=OUTLINE_RGB)
         x0, y0, x1, y1 = (round(value) for value in thing.box_image_px)
         cv2.rectangle(picture, (x0, y0), (x1 - 1, y1 - 1), colour, 1)
     return picture

@@ -14,7 +14,7 @@ import numpy as np
 from icseg import events
 from icseg.cli.overlay import add_caption, draw_objects
 from icseg.errors import BackendError, SourceError
-from icseg.mask_ops.reference import rle_encode
+from icseg.mask_ops.native import rle_encode
 from icseg.types import Frame, ImageU8, Prompt, TrackResult
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
+from icseg.mask_ops.native import mask_box_area
 from icseg.types import MaskBool
 
 GROWTH_PER_FRAME = 1.01
@@ -31,10 +30,10 @@ class Extent:
     @classmethod
     def of(cls, mask: MaskBool) -> Extent:
         """Of a mask (h, w); all 0 when it is empty."""
-        rows, cols = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-        if rows.size == 0:
+        box, area = mask_box_area(mask)
+        if box is None:
             return cls(0.0, 0.0, 0.0)
-        return cls(float(cols[-1] - cols[0] + 1), float(rows[-1] - rows[0] + 1), float(np.count_nonzero(mask)))
+        return cls(box[2] - box[0], box[3] - box[1], float(area))
 
     def allows(self, other: Extent, max_growth: float) -> bool:
         """Something of the other extent can be the same thing.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from icseg.mask_ops import native
 from icseg.tracker.extent import Extent
 from icseg.types import Logits, MaskBool
 
@@ -25,16 +25,15 @@ class Pieces:
 
     logits: Logits
     labels: npt.NDArray[np.int32]
-    areas: npt.NDArray[np.int32]
+    areas: npt.NDArray[np.int64]
     is_kept: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, logits: Logits) -> Pieces:
         """All pieces of a mask (h, w)."""
-        inside = (logits > 0).astype(np.uint8)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8, ltype=cv2.CV_32S)
-        areas = stats[:, cv2.CC_STAT_AREA].astype(np.int32)
-        return cls(logits, labels.astype(np.int32, copy=False), areas, np.ones(count, np.bool_))
+        found = native.connected_components(logits > 0)
+        areas = np.concatenate(([logits.size - found.areas_px.sum()], found.areas_px))
+        return cls(logits, found.labels, areas, np.ones(len(areas), np.bool_))
 
     @property
     def mask(self) -> MaskBool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 
-from icseg.mask_ops.reference import mask_box_area
+from icseg.mask_ops import native
 from icseg.tracker.extent import Extent
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.selection import Selection
@@ -100,13 +99,11 @@ def object_result(
         image_hw: height and width of the image.
         min_iou: estimated IoU below which the mask is empty.
     """
-    height, width = image_hw
     if selection.is_visible and selection.iou_score >= min_iou:
-        # bilinear with half-pixel centres, as ``mask_ops.reference.upsample_logits`` defines it
-        mask = cv2.resize(shown, (width, height), interpolation=cv2.INTER_LINEAR) > 0
+        masks, statistics = native.upsample_threshold(shown[None], image_hw, stability_offset=0.0)
+        mask, box, area = masks[0], statistics.box(0), int(statistics.areas_px[0])
     else:
-        mask = np.zeros(image_hw, np.bool_)
-    box, area = mask_box_area(mask)
+        mask, box, area = np.zeros(image_hw, np.bool_), None, 0
     return ObjectResult(
         object_id=object_id,
         mask=mask,
