@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "icseg/upsample.h"
-#include "icseg/yuv.h"
 #include "row_kernels.h"
 
 namespace icseg {
@@ -23,15 +22,12 @@ void decode_row(const FrameView& frame, int y, std::uint32_t* rgbx) {
       std::memcpy(rgbx, row, static_cast<std::size_t>(frame.width) * 4);
       return;
     case Encoding::kNv12: {
-      const std::uint8_t* colours = frame.pixels + (frame.height + y / 2) * frame.step;
-      for (int x = 0; x < frame.width; ++x) rgbx[x] = rgbx_of_yuv(row[x], colours[x & ~1], colours[x | 1]);
+      const std::uint8_t* chroma = frame.pixels + (frame.height + y / 2) * frame.step;
+      row_kernels().widen_nv12(row, chroma, frame.width, rgbx);
       return;
     }
     case Encoding::kYuyv:
-      for (int x = 0; x < frame.width; ++x) {
-        const std::uint8_t* pair = row + 2 * (x & ~1);
-        rgbx[x] = rgbx_of_yuv(row[2 * x], pair[1], pair[3]);
-      }
+      row_kernels().widen_yuyv(row, frame.width, rgbx);
       return;
   }
 }
@@ -61,7 +57,7 @@ void resample(const FrameView& frame, const Placement& placement, const float sc
     if (held[parity] == row) return;
     held[parity] = row;
     decode_row(frame, row, rgbx.data());
-    kernels.stretch_rgbx(rgbx.data(), taps, width, scale, shift, stretched[parity].data(), width);
+    kernels.stretch_rgbx(rgbx.data(), frame.width, taps, width, scale, shift, stretched[parity].data(), width);
   };
   const std::size_t plane_size = static_cast<std::size_t>(placement.planes_h) * placement.planes_w;
   for (int channel = 0; channel < 3; ++channel) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "icseg/yuv.h"
 #include "simd.h"
 
 namespace icseg {
@@ -71,8 +72,17 @@ void compare(const float* values, int count, float above, float at_most, std::ui
   }
 }
 
-void stretch(const float* row, const Taps& taps, int begin, int end, float* out) {
+void stretch(const float* row, [[maybe_unused]] int cells, const Taps& taps, int begin, int end, float* out) {
   int x = begin;
+#if !defined(ICSEG_SCALAR) && defined(__AVX512VL__)
+  for (; x + 16 <= end && can_permute(taps.left + x, taps.right + x); x += 16) {
+    const Cells from = cells_from(row, taps.left[x], cells);
+    const __m512 weight = _mm512_loadu_ps(taps.weight + x), rest = _mm512_sub_ps(_mm512_set1_ps(1.0f), weight);
+    const __m512 left = _mm512_castsi512_ps(pick(from, taps.left + x));
+    const __m512 right = _mm512_castsi512_ps(pick(from, taps.right + x));
+    _mm512_storeu_ps(out + x, _mm512_add_ps(_mm512_mul_ps(left, rest), _mm512_mul_ps(right, weight)));
+  }
+#endif
 #if !defined(ICSEG_SCALAR) && defined(__AVX2__)
   const __m256 one = _mm256_set1_ps(1.0f);
   for (; x + 8 <= end; x += 8) {
@@ -179,9 +189,79 @@ void widen_rgb(const std::uint8_t* row, int count, bool is_bgr, std::uint32_t* o
   }
 }
 
-void stretch_rgbx(const std::uint32_t* row, const Taps& taps, int count, const float* scale, const float* shift,
-                  float* planes, int plane_stride) {
+struct YuvPair {
+  std::int32_t luma[2], u, v;
+};
+
+// Two pixels as one word of 64 bits; arithmetic without branches, for the compiler to make vectors of.
+inline std::uint64_t rgbx_pair(const YuvPair& pair) {
+  constexpr std::int32_t kHalf = 1 << (kYuvShift - 1);
+  const auto channel = [](std::int32_t sum) {
+    const std::int32_t value = sum >> kYuvShift;
+    return static_cast<std::uint32_t>(value < 0 ? 0 : value > 255 ? 255 : value);
+  };
+  const std::int32_t blueness = pair.u - 128, redness = pair.v - 128;
+  const std::int32_t red = kVToR * redness + kHalf, blue = kUToB * blueness + kHalf;
+  const std::int32_t green = kVToG * redness + kUToG * blueness + kHalf;
+  std::uint64_t words[2];
+  for (int i = 0; i < 2; ++i) {
+    const std::int32_t above_black = pair.luma[i] - 16;
+    const std::int32_t light = (above_black < 0 ? 0 : above_black) * kYScale;
+    words[i] = channel(light + red) | channel(light + green) << 8 | channel(light + blue) << 16;
+  }
+  return words[0] | words[1] << 32;
+}
+
+constexpr int kPairBlock = 64;
+
+template <typename Pair>
+inline void widen_pairs(int pairs, std::uint32_t* out, Pair pair) {
+  std::uint64_t words[kPairBlock];
+  for (int start = 0; start < pairs; start += kPairBlock) {
+    const int size = pairs - start < kPairBlock ? pairs - start : kPairBlock;
+    for (int i = 0; i < size; ++i) words[i] = rgbx_pair(pair(start + i));
+    __builtin_memcpy(out + 2 * start, words, sizeof(std::uint64_t) * size);
+  }
+}
+
+// Little-endian: a pair of bytes is read as one number, the first byte lowest.
+void widen_nv12(const std::uint8_t* luma, const std::uint8_t* chroma, int count, std::uint32_t* out) {
+  widen_pairs(count / 2, out, [&](int i) {
+    std::uint16_t two, uv;
+    __builtin_memcpy(&two, luma + 2 * i, 2);
+    __builtin_memcpy(&uv, chroma + 2 * i, 2);
+    return YuvPair{{two & 0xff, two >> 8}, uv & 0xff, uv >> 8};
+  });
+}
+
+void widen_yuyv(const std::uint8_t* row, int count, std::uint32_t* out) {
+  widen_pairs(count / 2, out, [&](int i) {
+    std::int32_t four;
+    __builtin_memcpy(&four, row + 4 * i, 4);
+    return YuvPair{{four & 0xff, four >> 16 & 0xff}, four >> 8 & 0xff, four >> 24 & 0xff};
+  });
+}
+
+void stretch_rgbx(const std::uint32_t* row, [[maybe_unused]] int cells, const Taps& taps, int count,
+                  const float* scale, const float* shift, float* planes, int plane_stride) {
   int x = 0;
+#if !defined(ICSEG_SCALAR) && defined(__AVX512VL__)
+  for (; x + 16 <= count && can_permute(taps.left + x, taps.right + x); x += 16) {
+    const Cells from = cells_from(row, taps.left[x], cells);
+    const __m512 weight = _mm512_loadu_ps(taps.weight + x), rest = _mm512_sub_ps(_mm512_set1_ps(1.0f), weight);
+    __m512i left = pick(from, taps.left + x), right = pick(from, taps.right + x);
+    for (int channel = 0; channel < 3; ++channel) {
+      const __m512i low_byte16 = _mm512_set1_epi32(0xff);
+      const __m512 a = _mm512_cvtepi32_ps(_mm512_and_si512(left, low_byte16));
+      const __m512 b = _mm512_cvtepi32_ps(_mm512_and_si512(right, low_byte16));
+      const __m512 value = _mm512_add_ps(_mm512_mul_ps(a, rest), _mm512_mul_ps(b, weight));
+      const __m512 scaled = _mm512_mul_ps(value, _mm512_set1_ps(scale[channel]));
+      _mm512_storeu_ps(planes + channel * plane_stride + x, _mm512_add_ps(scaled, _mm512_set1_ps(shift[channel])));
+      left = _mm512_srli_epi32(left, 8);
+      right = _mm512_srli_epi32(right, 8);
+    }
+  }
+#endif
 #if !defined(ICSEG_SCALAR) && defined(__AVX2__)
   const __m256 one = _mm256_set1_ps(1.0f);
   const __m256i low_byte = _mm256_set1_epi32(0xff);
@@ -220,6 +300,18 @@ inline float blended(float top, float bottom, float weight) { return top * (1.0f
 void blend(const float* top, const float* bottom, float weight, int count, float* out) {
   const Floats from_top = spread(1.0f - weight), from_bottom = spread(weight);
   int x = 0;
+#if !defined(ICSEG_SCALAR) && defined(__AVX2__)
+  // The planes are larger than the caches: written past them, they need not be read first.
+  for (; x < count && reinterpret_cast<std::uintptr_t>(out + x) % 32 != 0; ++x) {
+    out[x] = blended(top[x], bottom[x], weight);
+  }
+  const __m256 top_share = _mm256_set1_ps(1.0f - weight), bottom_share = _mm256_set1_ps(weight);
+  for (; x + 8 <= count; x += 8) {
+    _mm256_stream_ps(out + x, _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(top + x), top_share),
+                                            _mm256_mul_ps(_mm256_loadu_ps(bottom + x), bottom_share)));
+  }
+  _mm_sfence();
+#endif
   for (; x + kLanes <= count; x += kLanes) {
     store(out + x, plus(times(load(top + x), from_top), times(load(bottom + x), from_bottom)));
   }
@@ -262,6 +354,8 @@ const RowKernels kRowKernels = {ICSEG_NAME_OF(ICSEG_ISA),
                                 unpack,
                                 intersection,
                                 widen_rgb,
+                                widen_nv12,
+                                widen_yuyv,
                                 stretch_rgbx,
                                 blend,
                                 blend_half,

@@ -31,8 +31,8 @@ struct RowKernels {
   // is_above: v > above; is_at_most: v <= at_most. Both of words_for(count) words, padding 0.
   void (*compare)(const float* values, int count, float above, float at_most, std::uint32_t* is_above,
                   std::uint32_t* is_at_most);
-  // out[x] for pixels [begin, end): row[left] * (1 - weight) + row[right] * weight.
-  void (*stretch)(const float* row, const Taps& taps, int begin, int end, float* out);
+  // out[x] for pixels [begin, end): row[left] * (1 - weight) + row[right] * weight; the row has `cells` cells.
+  void (*stretch)(const float* row, int cells, const Taps& taps, int begin, int end, float* out);
   // For the words listed: top * (1 - weight) + bottom * weight against the thresholds. Reads whole words of both rows;
   // writes words of mask_row and, for upper != lower, counts what is above the other two thresholds.
   BlendedRow (*blend_words)(const float* top, const float* bottom, float weight, const Thresholds& thresholds,
@@ -46,8 +46,11 @@ struct RowKernels {
   std::int64_t (*intersection)(const std::uint32_t* a, const std::uint32_t* b, std::int64_t words);
   // Three bytes a pixel to one word, red lowest.
   void (*widen_rgb)(const std::uint8_t* row, int count, bool is_bgr, std::uint32_t* out);
+  // An even number of pixels of NV12 (a row of luma, a row of U and V) or YUYV to such words; see yuv.h.
+  void (*widen_nv12)(const std::uint8_t* luma, const std::uint8_t* chroma, int count, std::uint32_t* out);
+  void (*widen_yuyv)(const std::uint8_t* row, int count, std::uint32_t* out);
   // Each channel of a row of such words stretched, then scaled and shifted: planes[channel * plane_stride + x].
-  void (*stretch_rgbx)(const std::uint32_t* row, const Taps& taps, int count, const float* scale, const float* shift,
+  void (*stretch_rgbx)(const std::uint32_t* row, int cells, const Taps& taps, int count, const float* scale, const float* shift,
                        float* planes, int plane_stride);
   // top * (1 - weight) + bottom * weight, as FP32 or FP16 (round to nearest even).
   void (*blend)(const float* top, const float* bottom, float weight, int count, float* out);

@@ -85,6 +85,29 @@ inline std::uint32_t at_most_bits(Floats a, Floats b) { return lane_bits(vcleq_f
 #error "no registers known for this processor: configure with -DICSEG_SIMD=OFF"
 #endif
 
+#if !defined(ICSEG_SCALAR) && defined(__AVX512VL__)
+// cells[places[0..15]] of a row of `length` 32-bit cells, places rising by less than 32 in all: two loads and a
+// permutation in place of sixteen loads.
+inline bool can_permute(const std::int32_t* left, const std::int32_t* right) { return right[15] - left[0] < 32; }
+struct Cells {
+  __m512i low, high;
+  __m512i base;
+};
+inline Cells cells_from(const void* row, int first, int length) {
+  const auto mask_of = [](int count) {
+    return static_cast<__mmask16>(count >= 16 ? 0xffffu : count <= 0 ? 0u : (1u << count) - 1u);
+  };
+  const auto* cells = static_cast<const std::int32_t*>(row) + first;
+  const int left = length - first;
+  return {_mm512_maskz_loadu_epi32(mask_of(left), cells), _mm512_maskz_loadu_epi32(mask_of(left - 16), cells + 16),
+          _mm512_set1_epi32(first)};
+}
+inline __m512i pick(const Cells& cells, const std::int32_t* places) {
+  const __m512i index = _mm512_sub_epi32(_mm512_loadu_si512(places), cells.base);
+  return _mm512_permutex2var_epi32(cells.low, index, cells.high);
+}
+#endif
+
 // 32 bytes to 32 bits: nonzero or not.
 inline std::uint32_t nonzero_bits(const std::uint8_t* bytes) {
 #if !defined(ICSEG_SCALAR) && defined(__AVX2__)

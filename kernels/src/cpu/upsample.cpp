@@ -166,7 +166,7 @@ class Upsampler {
     std::int32_t& held = stretched_row_[row & 1][word];
     if (held == row) return;
     held = row;
-    kernels_.stretch(logits_ + static_cast<std::size_t>(row) * shape_.cells_w, taps_, begin, end,
+    kernels_.stretch(logits_ + static_cast<std::size_t>(row) * shape_.cells_w, shape_.cells_w, taps_, begin, end,
                      stretched_[row & 1].data());
   }
 
