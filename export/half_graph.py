@@ -4,7 +4,8 @@
 
 A strongly typed TensorRT network computes in the types of its ONNX graph, so this is where FP16 is decided. A cast
 stands only where two neighbours differ: a chain that stays FP32 is never rounded in between. onnxruntime's converter
-casts around each kept operator singly, which rounds a positional angle before its sine.
+casts around each kept operator singly, which rounds a positional angle before its sine; benchmarks/bench_half.py
+compares the two.
 """
 
 from __future__ import annotations
@@ -82,11 +83,11 @@ def to_half(source: onnx.ModelProto, policy: HalfPolicy) -> HalfGraph:
     """
     model = onnx.ModelProto()
     model.CopyFrom(source)
-    _inline_constants(model.graph)
+    inline_constants(model.graph)
     types = _tensor_types(model)
     if HALF in types.values():
         raise ValueError("expected an FP32 graph, got one that already computes in FP16")
-    reasons = _kept(model.graph, policy)
+    reasons = kept_nodes(model.graph, policy)
     if any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in model.graph.node):
         for opset in model.opset_import:
             if opset.domain == "":
@@ -107,8 +108,12 @@ def to_half(source: onnx.ModelProto, policy: HalfPolicy) -> HalfGraph:
     return HalfGraph(model, half, dict(Counter(reasons.values())))
 
 
-def _inline_constants(graph: onnx.GraphProto) -> None:
-    """Constants become initializers, and weights that are stored as FP16 become FP32 ones without their Cast."""
+def inline_constants(graph: onnx.GraphProto) -> None:
+    """Constants become initializers, and weights that are stored as FP16 become FP32 ones without their Cast; in place.
+
+    Raises:
+        ValueError: the graph holds subgraphs.
+    """
     stored = {item.name: item for item in graph.initializer}
     nodes = []
     for node in graph.node:
@@ -138,8 +143,8 @@ def _tensor_types(model: onnx.ModelProto) -> dict[str, int]:
     return types | {item.name: item.data_type for item in graph.initializer}
 
 
-def _kept(graph: onnx.GraphProto, policy: HalfPolicy) -> dict[int, str]:
-    """Node index -> why the policy keeps it."""
+def kept_nodes(graph: onnx.GraphProto, policy: HalfPolicy) -> dict[int, str]:
+    """Node index -> why the policy keeps it in FP32."""
     nodes = list(graph.node)
     kept = {
         index: policy.operators[node.op_type] for index, node in enumerate(nodes) if node.op_type in policy.operators
