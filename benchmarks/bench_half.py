@@ -183,7 +183,7 @@ def main() -> None:
             }
             print(f"{way:14} mask IoU against FP32: mean {ways[way]['mean_iou']}, least {ways[way]['min_iou']}")
     results = {
-        "what": "nano segmenter in FP16 on ONNX Runtime against FP32: graphs on recorded inputs, and recurrent tracking",
+        "what": "nano segmenter in FP16 on ONNX Runtime against FP32: graphs on recorded inputs, recurrent tracking",
         "frames": args.frames,
         "recorded_inputs": {name: len(recorder.feeds) for name, recorder in recorders.items()},
         "plans_fp32": full,
