@@ -20,11 +20,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import onnx
-
 from export.atomic_file import write_atomically
 from export.build_log import BuildProgress, memory_bytes
-from export.half_graph import read_graph, to_half
+from export.half_graph import computes_in_half, read_graph, to_half
 from export.half_policy import half_policy
 from export.plan_network import add_profiles, check_precision, parse_network, product_precisions
 from export.plan_options import PlanOptions, parse_profile
@@ -181,8 +179,8 @@ def _set_target(trt: ModuleType, engine: str, config: Any, capability: str) -> N
 
 
 def _read_timing_cache(config: Any, path: Path, lines: list[str]) -> None:
-    content = path.read_bytes() if path.is_file() else b""
-    if not config.set_timing_cache(config.create_timing_cache(content), ignore_mismatch=False):
+    cache = config.create_timing_cache(path.read_bytes() if path.is_file() else b"")
+    if cache is None or not config.set_timing_cache(cache, ignore_mismatch=False):
         lines.append(f"WARNING  {path.name}: not a timing cache of this TensorRT and GPU; begun anew")
         config.set_timing_cache(config.create_timing_cache(b""), ignore_mismatch=False)
 
@@ -195,7 +193,7 @@ def convert_beside(graph: Path, plan: Path, policy: str) -> Path:
         ValueError: the graph cannot be converted.
     """
     model = read_graph(graph)
-    if any(value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for value in model.graph.input):
+    if computes_in_half(model):
         return graph
     path = plan.with_suffix(".fp16.onnx")
     write_atomically(path, to_half(model, half_policy(policy)).model.SerializeToString())

@@ -71,6 +71,23 @@ def read_graph(path: Path) -> onnx.ModelProto:
     return model
 
 
+def computes_in_half(model: onnx.ModelProto) -> bool:
+    """Whether a graph has FP16 tensors besides weights that are stored so and cast to FP32.
+
+    Raises:
+        ValueError: the graph holds subgraphs.
+    """
+    return HALF in _plain(model)[1].values()
+
+
+def _plain(source: onnx.ModelProto) -> tuple[onnx.ModelProto, dict[str, int]]:
+    """A copy with all weights as initializers in their own type, and the type of every tensor."""
+    model = onnx.ModelProto()
+    model.CopyFrom(source)
+    inline_constants(model.graph)
+    return model, _tensor_types(model)
+
+
 def to_half(source: onnx.ModelProto, policy: HalfPolicy) -> HalfGraph:
     """Convert a graph; ``source`` is not changed.
 
@@ -81,10 +98,7 @@ def to_half(source: onnx.ModelProto, policy: HalfPolicy) -> HalfGraph:
     Raises:
         ValueError: the graph holds subgraphs, or already computes in FP16.
     """
-    model = onnx.ModelProto()
-    model.CopyFrom(source)
-    inline_constants(model.graph)
-    types = _tensor_types(model)
+    model, types = _plain(source)
     if HALF in types.values():
         raise ValueError("expected an FP32 graph, got one that already computes in FP16")
     reasons = kept_nodes(model.graph, policy)

@@ -46,6 +46,7 @@ _OPERATORS = {
     "LessOrEqual": _COMPARISON,
     "Equal": _COMPARISON,
     "Cast": "comes from, or goes to, another type than a float",
+    "ConstantOfShape": "its type is an attribute",
 }
 DEFAULT_POLICY = HalfPolicy(_OPERATORS, {"Sin": _ANGLE, "Cos": _ANGLE})
 

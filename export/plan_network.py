@@ -10,7 +10,7 @@ from typing import Any
 
 from export.plan_options import Profile
 from icseg.errors import BackendError, PlanMismatchError
-from icseg.inference.manifest import FLOAT16, FLOAT32, INT8
+from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, PRECISIONS
 
 ERRORS_SHOWN = 3
 
@@ -84,7 +84,8 @@ def product_precisions(trt: ModuleType, network: Any) -> dict[str, int]:
         if layer.num_inputs > 1 and is_dequantized(layer.get_input(0)) and is_dequantized(layer.get_input(1)):
             counts[INT8] += 1
         else:
-            counts[{trt.float16: FLOAT16, trt.float32: FLOAT32}.get(layer.get_output(0).dtype, "other")] += 1
+            dtype = layer.get_output(0).dtype
+            counts[{trt.float16: FLOAT16, trt.float32: FLOAT32}.get(dtype, str(dtype))] += 1
     return dict(counts)
 
 
@@ -92,8 +93,13 @@ def check_precision(asked: str, found: Mapping[str, int], path: Path) -> None:
     """A plan is called after the lowest precision in its network.
 
     Raises:
-        PlanMismatchError: that is not the one that was asked for; says how to get it.
+        PlanMismatchError: that is not the one that was asked for, or a product is in none that icseg knows; says how to
+            get it.
     """
+    if others := found.keys() - set(PRECISIONS):
+        raise PlanMismatchError(
+            f"{path}: expected products in {', '.join(PRECISIONS)}, got {', '.join(sorted(others))}"
+        )
     lowest = next((precision for precision in (INT8, FLOAT16) if found.get(precision)), FLOAT32)
     if lowest == asked:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,15 @@ def test_doctor_finds_this_machine_fit(capsys: pytest.CaptureFixture[str]) -> No
     assert findings["engines"]["is_ok"]
     assert findings["native mask ops"]["is_ok"]
     assert all(row["is_ok"] or row["remedy"] for row in findings.values())
+
+
+def test_doctor_says_how_to_get_tensorrt(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("tensorrt", "tensorrt_rtx", "tensorrt_rtx_bindings"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "cannot be loaded; engines of ONNX graphs do not need it" in out
+    assert "on a Jetson it comes with JetPack" in out
 
 
 def test_doctor_says_what_is_missing(

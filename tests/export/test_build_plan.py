@@ -89,6 +89,7 @@ def test_a_plan_is_not_called_after_what_is_not_in_it(graph: Path, tmp_path: Pat
     with pytest.raises(PlanMismatchError, match=r"small.onnx: asked for float16, .* would be float32; convert"):
         build_plan(graph, tmp_path / "a.plan", FP16)
     half = convert_beside(graph, tmp_path / "a.plan", "small")
+    assert convert_beside(half, tmp_path / "b.plan", "small") == half, "FP16 already"
     with pytest.raises(PlanMismatchError, match=r"asked for float32, .* would be float16; give the FP32 graph"):
         build_plan(half, tmp_path / "a.plan", FP32)
 
@@ -137,6 +138,48 @@ def test_targets(graph: Path, tmp_path: Path) -> None:
     assert build_plan(graph, tmp_path / "a.plan", PlanOptions("float32", "tensorrt_rtx", "12.0")).layers > 0
     with pytest.raises(ValueError, match=r"tensorrt_rtx builds for .*8\.6.*, got 8\.7"):
         build_plan(graph, tmp_path / "a.plan", PlanOptions("float32", "tensorrt_rtx", "8.7"))
+
+
+def test_products_in_another_type_are_refused(tmp_path: Path) -> None:
+    model = make_model([helper.make_node("MatMul", ["x", "w"], ["y"])], {}, {"x": (2, 8), "w": (8, 8)}, {"y": (2, 8)})
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
+    with pytest.raises(PlanMismatchError, match=r"expected products in float32, float16, int8, got DataType\.BF16"):
+        build_plan(save(model, tmp_path / "b.onnx"), tmp_path / "a.plan", FP32)
+
+
+class TimingCacheDouble:
+    """A builder's configuration that knows one timing cache; None for what it cannot read, as TensorRT gives it."""
+
+    def __init__(self) -> None:
+        self.used: list[bytes] = []
+
+    def create_timing_cache(self, content: bytes) -> bytes | None:
+        return None if content == b"noise" else content
+
+    def set_timing_cache(self, cache: bytes, *, ignore_mismatch: bool) -> bool:
+        self.used.append(cache)
+        return cache != b"of another GPU"
+
+
+@pytest.mark.parametrize(
+    ("content", "used", "warnings"),
+    [
+        (None, [b""], 0),
+        (b"measured", [b"measured"], 0),
+        (b"of another GPU", [b"of another GPU", b""], 1),
+        (b"noise", [b""], 1),
+    ],
+)
+def test_a_timing_cache_is_used_or_begun_anew(
+    tmp_path: Path, content: bytes | None, used: list[bytes], warnings: int
+) -> None:
+    if content is not None:
+        (tmp_path / "timing.cache").write_bytes(content)
+    config, lines = TimingCacheDouble(), []
+    module._read_timing_cache(config, tmp_path / "timing.cache", lines)
+    assert config.used == used
+    assert [line.split(";")[-1] for line in lines] == [" begun anew"] * warnings
 
 
 def test_wrong_options_are_named() -> None:

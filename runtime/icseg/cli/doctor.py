@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from icseg.errors import IcsegError
+from icseg.errors import BackendError, IcsegError
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +103,19 @@ def _gpu() -> Finding:
 
 
 def _tensorrt() -> Finding:
-    for module in ("tensorrt", "tensorrt_rtx"):
-        if importlib.util.find_spec(module) is not None:
-            return Finding("TensorRT", True, f"{module} is installed")
-    return Finding(
-        "TensorRT", False, "not installed", "on Jetson it comes with JetPack; elsewhere ONNX Runtime is used"
-    )
+    from icseg.inference.cuda_stream import CudaStream
+    from icseg.inference.tensorrt_module import find_tensorrt
+
+    try:
+        engine, module = find_tensorrt()
+    except BackendError as error:
+        return Finding("TensorRT", False, "cannot be loaded; engines of ONNX graphs do not need it", str(error))
+    name = f"{engine} {module.__version__}"
+    try:
+        capability = CudaStream().compute_capability
+    except BackendError as error:
+        return Finding("TensorRT", False, f"{name} builds plans, but this machine cannot run them", str(error))
+    return Finding("TensorRT", True, f"{name}, plans for compute capability {capability}")
 
 
 def _models(engines: Path | None) -> Finding:
