@@ -137,7 +137,7 @@ def inline_constants(graph: onnx.GraphProto) -> None:
             tensor = node.attribute[0].t
             tensor.name = node.output[0]
             graph.initializer.append(tensor)
-        elif node.op_type == "Cast" and node.input[0] in stored and node.attribute[0].i == FLOAT:
+        elif node.op_type == "Cast" and node.input[0] in stored and _casts_to(node) == FLOAT:
             values = numpy_helper.to_array(stored[node.input[0]]).astype(np.float32)
             graph.initializer.append(numpy_helper.from_array(values, node.output[0]))
         else:
@@ -148,6 +148,10 @@ def inline_constants(graph: onnx.GraphProto) -> None:
     initializers = [item for item in graph.initializer if item.name in used]
     del graph.initializer[:]
     graph.initializer.extend(initializers)
+
+
+def _casts_to(node: NodeProto) -> int:
+    return next(attribute.i for attribute in node.attribute if attribute.name == "to")
 
 
 def _tensor_types(model: onnx.ModelProto) -> dict[str, int]:
