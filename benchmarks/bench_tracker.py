@@ -1,7 +1,10 @@
-"""One tracker step, stage by stage: icseg on ONNX Runtime beside transformers' streaming session, same weights.
+"""One tracker step, stage by stage: icseg on ONNX Runtime, FP32 and INT8, beside transformers with the same weights.
 
-The clip is a scene of the test split at 640x480, one thing, a true box in the first frame, all seven memory slots full
-after the first frames. Both arms get the same number of threads; masks are compared before times are told.
+The clip is a scene of the test split at 640x480, one thing, a true box in the first frame; all seven memory slots and
+sixteen pointers are full before the first step that is timed. Every arm runs in a process of its own, one after the
+other, with the same frames and threads; its masks are compared with those of transformers before times are told. The
+full-size models have random weights: time does not depend on them, and the agreement of random masks means nothing for
+INT8. With each model comes what its graphs compute and move, and the least time that takes on a Jetson Orin.
 
     python benchmarks/bench_tracker.py --save
 """
@@ -9,109 +12,186 @@ after the first frames. Both arms get the same number of threads; masks are comp
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
+import subprocess
 import sys
-import time
+import tempfile
 from collections import defaultdict
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import torch
 from transformers import Sam2VideoModel
-from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.graph_cost import ORIN, graph_cost
 from benchmarks.timing import publish, summary_ms
+from benchmarks.tracker_arms import ARMS, ICSEG, load_clip
+from export.build_folder import tracker_maker
+from export.calibration import Clip, record
+from export.calibrator import choose
+from export.graph_file import widen_weights
+from export.quantize import layers_to_quantize
+from export.sam2_sizes import sam2_config
+from export.sam2_to_onnx import export_segmenter
 from icseg.assets import nano_models
-from icseg.inference.image_input import normalise_image
+from icseg.inference.manifest import INT8, load_manifest, sha256_of, write_manifest
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
-from icseg.tracker.inputs import prompt_tokens
+from icseg.tracker.graphs import GRAPH_NAMES
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.state import TrackerConfig
-from icseg.tracker.tracker import Tracker
-from icseg.types import Frame, MaskBool, Prompt
 
-WARM_UP = 10
-"""Frames before the first that is timed: the bank is full by then, and every buffer is there."""
-
-
-def run_icseg(tracker: Tracker, frames: list[Frame], prompt: Prompt) -> tuple[list[MaskBool], list[dict[str, float]]]:
-    """Masks, and the stages of every step."""
-    state = tracker.start(frames[0], prompt)
-    masks, stages = [], []
-    for frame in frames[1:]:
-        begin = time.perf_counter()
-        result = tracker.step(state, frame)
-        total = (time.perf_counter() - begin) * 1e3
-        masks.append(result.objects[1].mask)
-        stages.append({**result.timings_ms, "total": total})
-    return masks, stages
+WARM_UP = 17
+"""Frames before the first that is timed: slots and pointers are full by then, and every buffer is there."""
+CALIBRATED_FRAMES = 14
 
 
-def run_transformers(
-    model: Sam2VideoModel, tracker: Tracker, frames: list[Frame], prompt: Prompt
-) -> tuple[list[MaskBool], list[float]]:
-    """The same with the library's own session; preprocessing and upsampling are in the time, as they are in ours."""
-    session, manifest = Sam2VideoInferenceSession(dtype=torch.float32), tracker.manifest
-    tokens = prompt_tokens(prompt, frames[0].hw, manifest.image_size, tracker.facts.prompt_tokens)
-    is_given = tokens["point_labels"][0] >= 0
-    inputs = {
-        "point_coords": torch.from_numpy(tokens["point_coords"][:, None, is_given]),
-        "point_labels": torch.from_numpy(tokens["point_labels"][:, None, is_given]),
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A model, and how many of its steps are timed."""
+
+    model: str
+    resolution: int | None
+    steps: int
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.model if self.resolution is None else f"sam2.1-{self.model}-{self.resolution}"
+
+
+CASES = (Case("nano", None, 90), Case("tiny", 512, 12), Case("tiny", 1024, 5))
+
+
+def prepare(case: Case, folder: Path, seed: int, threads: int) -> None:
+    """Clip, weights and engines of one case."""
+    with SimulatedTable() as table:
+        spec = make_scene(seed, split="test", ambiguous_kind="mug")
+        sims = list(stream(table, spec, fps=15, duration_s=(WARM_UP + case.steps + 1) / 15))
+    thing = max(sims[0].things, key=lambda number: int(sims[0].mask(number).sum()))
+    np.savez(folder / "clip.npz", images=np.stack([sim.frame.image for sim in sims]), box=sims[0].box_image_px(thing))
+    if case.resolution is None:
+        shutil.copytree(nano_models() / "segmenter", folder / "weights")
+        shutil.copytree(nano_models() / "segmenter", folder / "float32" / "segmenter")
+    else:
+        torch.manual_seed(0)
+        model = Sam2VideoModel(sam2_config(case.model, case.resolution)).eval()
+        model.save_pretrained(folder / "weights")
+        export_segmenter(model, folder / "float32" / "segmenter", name=case.name, source_sha256="0" * 64)
+    quantize_case(folder, threads)
+
+
+def quantize_case(folder: Path, threads: int) -> None:
+    """The FP32 engines of a case made INT8, calibrated on its first frames."""
+    source, out = folder / "float32" / "segmenter", folder / "int8" / "segmenter"
+    shutil.copytree(source, out)
+    frames, prompt = load_clip(folder / "clip.npz")
+    tracker = load_tracker(source, threads=threads)
+    clip = Clip(frames[:CALIBRATED_FRAMES], {1: prompt}, {})
+    make_tracker = tracker_maker(tracker.manifest, TrackerConfig.plain_sam2())
+    samples = record(tracker.runners, make_tracker, iter([clip]))
+    manifest = load_manifest(out, kind="segmenter")
+    files = dict(manifest.files)
+    for name in GRAPH_NAMES:
+        graph = onnx.load(source / files[name].file)
+        widen_weights(graph)
+        if layers := layers_to_quantize(name, graph.graph):
+            quantized = choose(graph, layers, samples[name], methods=("max",), threads=threads).model
+            onnx.save(quantized, out / files[name].file)
+            files[name] = replace(files[name], precision=INT8, sha256=sha256_of(out / files[name].file))
+    write_manifest(out, replace(manifest, files=files, precision=INT8, calibration_sha256="0" * 64))
+
+
+def run_arm(arm: str, folder: Path, threads: int) -> dict[str, Any]:
+    """What one arm says, in a process of its own; ``error`` with its last words when it could not run."""
+    script = Path(__file__).with_name("tracker_arms.py")
+    out = folder / f"{arm}.npz"
+    done = subprocess.run(
+        [sys.executable, str(script), arm, str(folder), str(out), "--threads", str(threads)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        words = done.stderr.strip().splitlines()
+        return {"error": words[-1][:300] if words else f"exit code {done.returncode}"}
+    said = json.loads(done.stdout.strip().splitlines()[-1])
+    with np.load(out, allow_pickle=False) as archive:
+        masks = archive["masks"]
+    stages: dict[str, list[float]] = defaultdict(list)
+    for row in said["stages"][WARM_UP - 1 :]:
+        for stage, spent in row.items():
+            stages[stage].append(spent)
+    step = summary_ms(stages.pop("total"))
+    return {
+        "step": step,
+        "stages": {name: summary_ms(spent) for name, spent in stages.items()},
+        "peak_mb": said["peak_mb"],
+        "masks": masks,
     }
-    session.add_point_inputs(session.obj_id_to_idx(1), frames[0].index, inputs)
-    session.obj_with_new_inputs = [1]
-    masks, totals = [], []
-    for frame in frames:
-        begin = time.perf_counter()
-        image = normalise_image(frame.image, manifest.image_size, manifest.image_mean, manifest.image_std)
-        output = model(inference_session=session, frame=torch.from_numpy(image[0]))
-        logits = torch.nn.functional.interpolate(output.pred_masks, frame.hw, mode="bilinear", align_corners=False)
-        mask = (logits[0, 0] > 0).numpy()
-        totals.append((time.perf_counter() - begin) * 1e3)
-        masks.append(mask)
-    return masks[1:], totals[1:]
 
 
-def mean_iou(ours: list[MaskBool], theirs: list[MaskBool]) -> float:
+def mean_iou(ours: np.ndarray, theirs: np.ndarray) -> float:
     """Mean IoU over frames; two empty masks agree."""
     scores = [(a & b).sum() / (a | b).sum() if (a | b).any() else 1.0 for a, b in zip(ours, theirs, strict=True)]
-    return float(np.mean(scores))
+    return round(float(np.mean(scores)), 4)
+
+
+def measure(case: Case, seed: int, threads: int) -> dict[str, Any]:
+    """All arms of one case."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(case, folder, seed, threads)
+        arms = {arm: run_arm(arm, folder, threads) for arm in ARMS}
+        costs = {graph: graph_cost(folder / "float32" / "segmenter" / f"{graph}.onnx") for graph in GRAPH_NAMES}
+    reference = arms["transformers_eager"]
+    for arm in arms.values():
+        if "masks" in arm and arm is not reference:
+            arm["mask_iou_with_transformers"] = mean_iou(arm["masks"], reference["masks"])
+            arm["ratio_to_transformers_eager"] = round(arm["step"]["median_ms"] / reference["step"]["median_ms"], 3)
+    for arm in arms.values():
+        arm.pop("masks", None)
+    return {
+        "model": case.name,
+        "arms": arms,
+        "computes": {
+            graph: {
+                "layer_gflop": round(cost.layer_flop / 1e9, 3),
+                "attention_gflop": round(cost.product_flop / 1e9, 3),
+                "weights_million": round(cost.weight_count / 1e6, 3),
+            }
+            for graph, cost in costs.items()
+        },
+        "least_ms_on_orin_by_arithmetic": {
+            device.name: {
+                precision: round(sum(cost.least_ms(device, precision) for cost in costs.values()), 2)
+                for precision in ("float16", "int8")
+            }
+            for device in ORIN
+        },
+    }
 
 
 def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=110)
+    parser.add_argument("--models", nargs="+", choices=[case.name for case in CASES], default=[c.name for c in CASES])
     parser.add_argument("--seed", type=int, default=3000, help="scene of the test split")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_tracker.json")
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    folder = nano_models() / "segmenter"
-    with SimulatedTable() as table:
-        spec = make_scene(args.seed, split="test", ambiguous_kind="mug")
-        sims = list(stream(table, spec, fps=15, duration_s=args.frames / 15))
-    thing = max(sims[0].things, key=lambda number: int(sims[0].mask(number).sum()))
-    box = sims[0].box_image_px(thing)
-    assert box is not None
-    frames, prompt = [sim.frame for sim in sims], Prompt(box)
-    tracker = load_tracker(folder, threads=args.threads, config=TrackerConfig.plain_sam2())
-    model = Sam2VideoModel.from_pretrained(folder, dtype=torch.float32).eval()
-    ours, stages = run_icseg(tracker, frames, prompt)
-    theirs, totals = run_transformers(model, tracker, frames, prompt)
-    by_stage: dict[str, list[float]] = defaultdict(list)
-    for row in stages[WARM_UP:]:
-        for stage, spent in row.items():
-            by_stage[stage].append(spent)
-    step, eager = summary_ms(by_stage.pop("total")), summary_ms(totals[WARM_UP:])
+    rows = [measure(case, args.seed, args.threads) for case in CASES if case.name in args.models]
     results = {
-        "what": "one tracker step, one thing, nano segmenter, 640x480, seven slots full",
+        "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
         "threads": args.threads,
-        "mask_iou_between_arms": round(mean_iou(ours, theirs), 4),
-        "icseg_onnxruntime": {"step": step, "stages": {name: summary_ms(spent) for name, spent in by_stage.items()}},
-        "transformers_eager": {"step": eager, "torch": torch.__version__},
-        "ratio_of_medians": round(step["median_ms"] / eager["median_ms"], 3),
+        "torch": torch.__version__,
+        "icseg_arms": ICSEG,
+        "models": rows,
     }
     publish("bench_tracker", results, save=args.save)
 

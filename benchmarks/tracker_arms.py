@@ -1,0 +1,115 @@
+"""One arm of ``bench_tracker.py`` in a process of its own, so that its peak memory is its own.
+
+    python benchmarks/tracker_arms.py ARM CASE_FOLDER OUT.npz
+
+The case folder holds the frames and the box (``clip.npz``), the weights (``weights/``) and engines (``float32/``,
+``int8/``). The last line of stdout is one JSON document: milliseconds of every step, its stages, peak resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from icseg.inference.image_input import normalise_image
+from icseg.tracker.inputs import prompt_tokens
+from icseg.tracker.loading import load_tracker
+from icseg.tracker.state import TrackerConfig
+from icseg.tracker.tracker import Tracker
+from icseg.types import Frame, MaskBool, Prompt
+
+ICSEG = {"icseg_fp32": "float32", "icseg_int8": "int8"}
+TORCH = ("transformers_eager", "transformers_compiled")
+ARMS = (*TORCH, *ICSEG)
+
+
+def load_clip(path: Path) -> tuple[list[Frame], Prompt]:
+    """Frames and the true box of one thing in the first of them."""
+    with np.load(path, allow_pickle=False) as archive:
+        images, box = archive["images"], archive["box"]
+    frames = [Frame(image, n * 66_666_667, n) for n, image in enumerate(images)]
+    return frames, Prompt((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
+
+
+def run_icseg(tracker: Tracker, frames: list[Frame], prompt: Prompt) -> tuple[list[MaskBool], list[dict[str, float]]]:
+    """Masks, and the stages of every step."""
+    state = tracker.start(frames[0], prompt)
+    masks, stages = [], []
+    for frame in frames[1:]:
+        begin = time.perf_counter()
+        result = tracker.step(state, frame)
+        total = (time.perf_counter() - begin) * 1e3
+        masks.append(result.objects[1].mask)
+        stages.append({**result.timings_ms, "total": total})
+    return masks, stages
+
+
+def run_transformers(
+    weights: Path, tracker: Tracker, frames: list[Frame], prompt: Prompt, threads: int, *, is_compiled: bool
+) -> tuple[list[MaskBool], list[dict[str, float]]]:
+    """The same with the library's own session; preprocessing and upsampling are in the time, as they are in ours."""
+    import torch
+    from transformers import Sam2VideoModel
+    from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
+
+    torch.set_num_threads(threads)
+    model = Sam2VideoModel.from_pretrained(weights, dtype=torch.float32).eval()
+    if is_compiled:
+        for part in ("vision_encoder", "memory_attention", "memory_encoder", "mask_decoder"):
+            setattr(model, part, torch.compile(getattr(model, part)))
+    session, manifest = Sam2VideoInferenceSession(dtype=torch.float32), tracker.manifest
+    tokens = prompt_tokens(prompt, frames[0].hw, manifest.image_size, tracker.facts.prompt_tokens)
+    is_given = tokens["point_labels"][0] >= 0
+    inputs = {
+        "point_coords": torch.from_numpy(tokens["point_coords"][:, None, is_given]),
+        "point_labels": torch.from_numpy(tokens["point_labels"][:, None, is_given]),
+    }
+    session.add_point_inputs(session.obj_id_to_idx(1), frames[0].index, inputs)
+    session.obj_with_new_inputs = [1]
+    masks, stages = [], []
+    for frame in frames:
+        begin = time.perf_counter()
+        image = normalise_image(frame.image, manifest.image_size, manifest.image_mean, manifest.image_std)
+        output = model(inference_session=session, frame=torch.from_numpy(image[0]))
+        logits = torch.nn.functional.interpolate(output.pred_masks, frame.hw, mode="bilinear", align_corners=False)
+        masks.append((logits[0, 0] > 0).numpy())
+        stages.append({"total": (time.perf_counter() - begin) * 1e3})
+        session.processed_frames[frame.index] = None  # transformers keeps every frame for ever
+    return masks[1:], stages[1:]
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arm", choices=ARMS)
+    parser.add_argument("case", type=Path)
+    parser.add_argument("out", type=Path, help="where the masks go")
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args()
+    frames, prompt = load_clip(args.case / "clip.npz")
+    precision = ICSEG.get(args.arm, "float32")
+    tracker = load_tracker(args.case / precision / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
+    masks: list[MaskBool]
+    stages: list[dict[str, Any]]
+    if args.arm in ICSEG:
+        masks, stages = run_icseg(tracker, frames, prompt)
+    else:
+        is_compiled = args.arm == "transformers_compiled"
+        masks, stages = run_transformers(
+            args.case / "weights", tracker, frames, prompt, args.threads, is_compiled=is_compiled
+        )
+    np.savez_compressed(args.out, masks=np.stack(masks))
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"stages": stages, "peak_mb": round(peak_mb, 1)}))
+
+
+if __name__ == "__main__":
+    main()
