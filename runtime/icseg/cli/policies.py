@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from icseg.assets import nano_models
 from icseg.dialogue.chat_server import SERVERS
 from icseg.dialogue.policy import Policy
+from icseg.dialogue.policy_chat import ChatConfig, ChatPolicy
+from icseg.policy_entry import ENTRY_NAME, load_entry
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker
 
@@ -16,14 +19,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of every command that segments."""
     group = parser.add_argument_group("models")
     group.add_argument("--policy", choices=("candidates", "chat"), default="candidates", help="who asks and decides")
-    group.add_argument("--engines", type=Path, help="folder with segmenter/ and detector/ (default: the nano models)")
+    group.add_argument(
+        "--engines", type=Path, help="folder with segmenter/, detector/ and perhaps policy/ (default: the nano models)"
+    )
     group.add_argument("--threads", type=int, default=2, help="CPU threads for inference (default 2)")
     group.add_argument("--provider", default="CPUExecutionProvider", help="ONNX Runtime execution provider")
     group.add_argument(
-        "--chat-url", default="http://127.0.0.1:8000/v1", help="OpenAI-compatible server (--policy chat)"
+        "--chat-config", type=Path, metavar="FILE", help="policy.json of a built policy (default: ENGINES/policy's)"
     )
-    group.add_argument("--chat-server", choices=tuple(SERVERS), default="openai", help="which server that is")
-    group.add_argument("--chat-model", default="icseg", help="model name for the server")
+    group.add_argument("--chat-url", help="OpenAI-compatible server (--policy chat; default http://127.0.0.1:8000/v1)")
+    group.add_argument("--chat-server", choices=tuple(SERVERS), help="which server that is (default openai)")
+    group.add_argument("--chat-model", help="model name for the server (default icseg)")
 
 
 def make_tracker(args: argparse.Namespace) -> Tracker:
@@ -35,11 +41,24 @@ def make_tracker(args: argparse.Namespace) -> Tracker:
 def make_policy(args: argparse.Namespace) -> Policy:
     """The chosen policy."""
     if args.policy == "chat":
-        from icseg.dialogue.policy_chat import ChatConfig, ChatPolicy
-
-        return ChatPolicy(ChatConfig(url=args.chat_url, server=args.chat_server, model=args.chat_model))
+        return ChatPolicy(chat_config(args))
     from icseg.dialogue.detector_nano import load_detector
     from icseg.dialogue.policy_candidates import CandidatesPolicy
 
     folder = args.engines if args.engines is not None else nano_models()
     return CandidatesPolicy(load_detector(folder / "detector", providers=(args.provider,), threads=args.threads))
+
+
+def chat_config(args: argparse.Namespace) -> ChatConfig:
+    """The server to ask: the entry of a built policy if there is one, with what the command line says instead.
+
+    Raises:
+        PlanMismatchError: the entry is missing or broken.
+        ConfigError: a value is out of range.
+    """
+    entry_file: Path | None = args.chat_config
+    if entry_file is None and args.engines is not None and (args.engines / "policy" / ENTRY_NAME).is_file():
+        entry_file = args.engines / "policy" / ENTRY_NAME
+    config = ChatConfig() if entry_file is None else load_entry(entry_file).chat_config()
+    said = {"url": args.chat_url, "server": args.chat_server, "model": args.chat_model}
+    return replace(config, **{name: value for name, value in said.items() if value is not None})

@@ -1,0 +1,103 @@
+"""``icseg serve-policy FOLDER``: serve a built policy on this machine's loopback address until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from icseg.errors import BackendError, ConfigError
+from icseg.policy_entry import LOOPBACK, PolicyEntry, load_entry
+from icseg.server_process import ServerProcess
+
+PROGRAM = "tensorrt-edgellm-serve"
+LOG_NAME = "serve.log"
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "serve-policy",
+        help="serve a vision-language policy that export/build_policy.py built",
+        description=__doc__,
+        epilog="example: icseg serve-policy engines/qwen3-vl-2b/policy",
+    )
+    parser.add_argument("folder", type=Path, help="holds policy.json")
+    parser.add_argument("--port", type=int, help="listen here instead of at the port in policy.json")
+    parser.add_argument("--tools", type=Path, help=f"folder with {PROGRAM} (default: beside this Python, then PATH)")
+    parser.add_argument(
+        "--ready-timeout", type=float, default=3600.0, metavar="S", help="the first start builds engines (default 3600)"
+    )
+    parser.add_argument("--log", type=Path, help=f"the server's output (default: FOLDER/{LOG_NAME})")
+    parser.add_argument("--json", action="store_true", help="print one JSON line when it is ready")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted (0), or until the server ends by itself (1)."""
+    if not 0 < args.ready_timeout <= 86_400:
+        raise ValueError(f"serve-policy: expected --ready-timeout in 0..86400 s, got {args.ready_timeout:g}")
+    entry = load_entry(args.folder)
+    if args.port is not None:
+        entry = replace(entry, url=f"http://{LOOPBACK}:{args.port}/v1")
+    command = entry.serve_command(_folder_of(args.folder, entry), find_program(PROGRAM, args.tools))
+    log = args.log if args.log is not None else _folder_of(args.folder, entry) / LOG_NAME
+    # A service manager stops with SIGTERM: the children must not outlive it either.
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with ServerProcess(command, log, port=entry.port) as server:
+            return _serve(server, entry, args)
+    except KeyboardInterrupt:
+        print("icseg: the policy server was stopped", file=sys.stderr)
+        return 0
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def find_program(name: str, folder: Path | None) -> Path:
+    """Where a program is: in ``folder`` if given, else beside this Python, else on PATH.
+
+    Raises:
+        ConfigError: it is not there; says how to get it.
+    """
+    places = [folder] if folder is not None else [Path(sys.executable).parent, None]
+    for place in places:
+        found = shutil.which(name, path=None if place is None else str(place))
+        if found is not None:
+            return Path(found).absolute()
+    where = str(folder) if folder is not None else "beside this Python and on PATH"
+    raise ConfigError(f"{name} was not found ({where}): install TensorRT Edge-LLM (docs/policy.md), or pass --tools")
+
+
+def _serve(server: ServerProcess, entry: PolicyEntry, args: argparse.Namespace) -> int:
+    shown = sys.stderr.isatty()
+    seconds = server.wait_until_ready(args.ready_timeout, _show_progress if shown else None)
+    if shown:
+        print("\r\033[K", end="", file=sys.stderr)
+    if args.json:
+        print(json.dumps({"url": entry.url, "model": entry.model, "ready_s": round(seconds, 3)}), flush=True)
+    else:
+        print(f"{entry.model} is ready at {entry.url} after {seconds:.1f} s; Ctrl-C stops it", flush=True)
+    code = server.wait()
+    raise BackendError(f"the server ended with code {code}; see {server.log}")
+
+
+def _show_progress(seconds: float, line: str) -> None:
+    print(f"\r\033[K{seconds:6.0f} s  {line[:100]}", end="", file=sys.stderr, flush=True)
+
+
+def _folder_of(path: Path, entry: PolicyEntry) -> Path:
+    folder = (path if path.is_dir() else path.parent).absolute()
+    if not (folder / entry.checkpoint).is_dir():
+        raise ConfigError(f"{folder / entry.checkpoint}: not found; policy.json names it. Copy the whole folder")
+    return folder
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

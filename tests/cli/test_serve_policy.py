@@ -1,0 +1,130 @@
+"""``icseg serve-policy`` starts a real child process, waits for it, and leaves nothing running."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from icseg.cli.main import main
+from icseg.cli.policies import add_options, chat_config
+from icseg.errors import ConfigError, PlanMismatchError
+from icseg.policy_entry import write_entry
+from icseg.server_process import ServerProcess
+from tests.scripted_edge_llm import free_port, install, is_running
+from tests.test_policy_entry import make_entry
+
+
+@pytest.fixture
+def policy(tmp_path: Path) -> Path:
+    folder = tmp_path / "engines" / "policy"
+    (folder / "checkpoint").mkdir(parents=True)
+    write_entry(folder, make_entry(free_port()))
+    return folder
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "tools"
+    yield folder
+    for pid in (folder / "pids").read_text().split() if (folder / "pids").is_file() else []:
+        assert not is_running(int(pid)), "a child outlived the server"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serves_until_it_is_stopped(policy: Path, tools: Path, number: signal.Signals) -> None:
+    install(tools)
+    command = [sys.executable, "-m", "icseg.cli.main", "serve-policy", str(policy), "--tools", str(tools), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        child = int((tools / "pids").read_text())
+        assert is_running(child)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "was stopped" in errors
+    assert said["model"] == "qwen3-vl-2b"
+    assert not is_running(child)
+    argv = json.loads((tools / "argv.json").read_text())
+    assert argv[0] == str(policy / "checkpoint")
+    assert argv[argv.index("--host") + 1] == "127.0.0.1"
+    assert (policy / "serve.log").read_text() == "loading weights\n"
+
+
+def test_a_server_that_dies(policy: Path, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(tools, "dies")
+    assert main(["serve-policy", str(policy), "--tools", str(tools)]) == 2
+    error = capsys.readouterr().err
+    assert "ended with code 1 before it was ready; last lines of" in error
+    assert "CUDA out of memory while building the visual engine" in error
+
+
+def test_a_server_that_never_answers(policy: Path, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(tools, "silent")
+    assert main(["serve-policy", str(policy), "--tools", str(tools), "--ready-timeout", "2"]) == 2
+    error = capsys.readouterr().err
+    assert "did not answer at http://127.0.0.1:" in error
+    assert "within 2 s" in error
+    assert "loading weights" in error
+
+
+def test_what_is_wrong_before_the_start(policy: Path, tools: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def error_of(*args: str) -> str:
+        assert main(["serve-policy", *args]) == 2
+        return capsys.readouterr().err
+
+    tools.mkdir()
+    assert "tensorrt-edgellm-serve was not found" in error_of(str(policy), "--tools", str(tools))
+    install(tools)
+    assert "expected --ready-timeout" in error_of(str(policy), "--tools", str(tools), "--ready-timeout", "0")
+    assert "port of 1024..65535" in error_of(str(policy), "--tools", str(tools), "--port", "80")
+    assert "not found; expected what" in error_of(str(policy.parent))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert "is a server running there already?" in error_of(str(policy), "--tools", str(tools), "--port", str(port))
+    (policy / "checkpoint").rmdir()
+    assert "Copy the whole folder" in error_of(str(policy), "--tools", str(tools))
+
+
+def options(*args: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    return parser.parse_args(["--policy", "chat", *args])
+
+
+def test_the_entry_configures_the_chat_policy(policy: Path, tmp_path: Path) -> None:
+    expected = make_entry().chat_config()
+    write_entry(policy, make_entry())
+    assert chat_config(options("--engines", str(policy.parent))) == expected
+    assert chat_config(options("--chat-config", str(policy / "policy.json"))) == expected
+    other = chat_config(options("--engines", str(policy.parent), "--chat-url", "http://127.0.0.1:9/v1"))
+    assert other == replace(expected, url="http://127.0.0.1:9/v1")
+    assert chat_config(options("--engines", str(tmp_path))).url == "http://127.0.0.1:8000/v1"
+    with pytest.raises(PlanMismatchError, match="not found"):
+        chat_config(options("--chat-config", str(tmp_path / "nothing.json")))
+    with pytest.raises(ConfigError, match=r"chat\.url"):
+        chat_config(options("--chat-url", "ftp://x"))
+
+
+def test_a_server_that_ignores_sigterm_is_killed(tools: Path) -> None:
+    program = install(tools, "silent")
+    program.write_text(
+        program.read_text().replace("mode =", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nmode =", 1)
+    )
+    server = ServerProcess([str(program)], tools / "log", port=free_port(), stop_timeout_s=0.5)
+    while not (tools / "pids").is_file():
+        time.sleep(0.02)
+    server.stop()
+    assert server.wait() == -signal.SIGKILL
