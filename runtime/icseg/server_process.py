@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -134,6 +136,21 @@ class ServerProcess:
     def _last_words(self) -> str:
         said = tail(self.log, 12)
         return f"last lines of {self.log}:\n{said}" if said else f"{self.log} is empty"
+
+
+def find_program(name: str, folder: Path | None) -> Path:
+    """Where a program is: in ``folder`` if given, else beside this Python, else on PATH.
+
+    Raises:
+        ConfigError: it is not there; says how to get it.
+    """
+    places = [folder] if folder is not None else [Path(sys.executable).parent, None]
+    for place in places:
+        found = shutil.which(name, path=None if place is None else str(place))
+        if found is not None:
+            return Path(found).absolute()
+    where = str(folder) if folder is not None else "beside this Python and on PATH"
+    raise ConfigError(f"{name} was not found ({where}): install TensorRT Edge-LLM (docs/policy.md), or pass --tools")
 
 
 def tail(log: Path, lines: int) -> str:

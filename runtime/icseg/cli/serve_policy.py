@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
 import sys
 from dataclasses import replace
@@ -14,7 +13,7 @@ from typing import Any
 
 from icseg.errors import BackendError, ConfigError
 from icseg.policy_entry import LOOPBACK, PolicyEntry, load_entry
-from icseg.server_process import ServerProcess
+from icseg.server_process import ServerProcess, find_program
 
 PROGRAM = "tensorrt-edgellm-serve"
 LOG_NAME = "serve.log"
@@ -58,21 +57,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def find_program(name: str, folder: Path | None) -> Path:
-    """Where a program is: in ``folder`` if given, else beside this Python, else on PATH.
-
-    Raises:
-        ConfigError: it is not there; says how to get it.
-    """
-    places = [folder] if folder is not None else [Path(sys.executable).parent, None]
-    for place in places:
-        found = shutil.which(name, path=None if place is None else str(place))
-        if found is not None:
-            return Path(found).absolute()
-    where = str(folder) if folder is not None else "beside this Python and on PATH"
-    raise ConfigError(f"{name} was not found ({where}): install TensorRT Edge-LLM (docs/policy.md), or pass --tools")
 
 
 def _serve(server: ServerProcess, entry: PolicyEntry, args: argparse.Namespace) -> int:
