@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,7 +129,7 @@ def plan_policy(options: PolicyOptions, checkpoint: PolicyCheckpoint, tools: Edg
         engine_cache=ENGINES,
         precision=options.precision,
         context_reuse=True,
-        source_sha256=source,
+        source_sha256=source if options.lora is None else hashlib.sha256(key.encode()).hexdigest(),
         limits=policy_limits(checkpoint.architecture, kv_tokens=options.kv_tokens, reply_tokens=options.reply_tokens),
         tools={"tensorrt-edgellm": VERSION},
     )

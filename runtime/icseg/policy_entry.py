@@ -79,7 +79,7 @@ class PolicyEntry:
         checkpoint, engine_cache: names of folders beside policy.json.
         precision: of the language model's weights; the vision tower stays FP16.
         context_reuse: the server keeps the prefix of a dialogue.
-        source_sha256: of the weights that it was made from.
+        source_sha256: of the weights, and the adapter, that it was made from.
         limits: sizes of the engines.
         tools: tool -> version, of the build.
 
