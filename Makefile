@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 DEMO_ARGS ?=
 
-.PHONY: demo test lint format clean help
+.PHONY: demo test lint format edge-llm clean help
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
 	@echo "make test          set up, then lint, type check and run all tests"
 	@echo "make lint format   ruff and mypy; ruff format"
+	@echo "make edge-llm      TensorRT Edge-LLM for export/build_policy.py, in .venv-edge-llm"
 	@echo "make clean         remove the environment and what was built"
 
 demo: $(VENV)/.ready-demo
@@ -30,6 +31,13 @@ format: $(VENV)/.ready-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+edge-llm: .venv-edge-llm/.ready
+
+.venv-edge-llm/.ready: export/edge_llm_requirements.txt
+	$(PYTHON) -m venv .venv-edge-llm
+	.venv-edge-llm/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 $(VENV)/.ready-system:
 	@sh tools/system_packages.sh "$(PYTHON)" "$(VENV)"
 	@$(BIN)/python -m pip --version >/dev/null
@@ -44,4 +52,4 @@ $(VENV)/.ready-test: $(VENV)/.ready-demo
 	@touch $@
 
 clean:
-	rm -rf $(VENV) build out
+	rm -rf $(VENV) .venv-edge-llm build out

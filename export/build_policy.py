@@ -25,7 +25,7 @@ from export.policy_plan import CHECKPOINT, PolicyOptions, PolicyPlan, plan_polic
 from export.policy_stages import Stage, StageRecord, run_stage
 from icseg.errors import ConfigError, IcsegError
 from icseg.policy_entry import PolicyEntry, load_entry, write_entry
-from icseg.server_process import ServerProcess
+from icseg.server_process import ServerProcess, terminate_as_interrupt
 
 BUILT_NAME = "built.json"
 
@@ -162,19 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Command line entry; 0 = done, 2 = the text says what is wrong."""
     args = _parser().parse_args(argv)
     try:
-        if (args.finish is None) == (args.model is None):
-            raise ConfigError("expected either a model with --output, or --finish FOLDER")
-        if args.finish is not None:
-            timing = {"ready_timeout_s": args.ready_timeout}
-            _report(finish_policy(args.finish, tools=args.tools, **timing), args.json)
-            return 0
-        if args.output is None:
-            raise ConfigError("expected --output FOLDER")
-        options = _options(args)
-        if args.dry_run:
-            _print_plan(dry_run(options), args.json)
-        else:
-            _report(build_policy(options), args.json)
+        with terminate_as_interrupt():
+            _run_command_line(args)
     except (IcsegError, ValueError) as error:
         print(f"build_policy: {error}", file=sys.stderr)
         return 2
@@ -182,6 +171,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("build_policy: interrupted; run it again to go on", file=sys.stderr)
         return 130
     return 0
+
+
+def _run_command_line(args: argparse.Namespace) -> None:
+    if (args.finish is None) == (args.model is None):
+        raise ConfigError("expected either a model with --output, or --finish FOLDER")
+    if args.finish is not None:
+        _report(finish_policy(args.finish, tools=args.tools, ready_timeout_s=args.ready_timeout), args.json)
+        return
+    if args.output is None:
+        raise ConfigError("expected --output FOLDER")
+    options = _options(args)
+    if args.dry_run:
+        _print_plan(dry_run(options), args.json)
+    else:
+        _report(build_policy(options), args.json)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ It knows processes, a log file and one HTTP address; not what is served there.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -13,13 +14,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from icseg.errors import BackendError, ConfigError
 
 _POLL_S = 0.1
+_KILL_TIMEOUT_S = 5.0
+"""A killed process needs a moment to be gone on a busy machine."""
 _PROBE_TIMEOUT_S = 2.0
 _TAIL_BYTES = 8192
 
@@ -108,12 +111,12 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End the whole process group: SIGTERM, and SIGKILL for what is left after the time-out."""
-        end = time.monotonic() + self._stop_timeout_s
-        self._signal(signal.SIGTERM)
-        while time.monotonic() < end and self._signal(0):
-            self._process.poll()  # reaps it: a zombie counts as a member of the group
-            time.sleep(_POLL_S / 2)
-        self._signal(signal.SIGKILL)
+        for number, timeout_s in ((signal.SIGTERM, self._stop_timeout_s), (signal.SIGKILL, _KILL_TIMEOUT_S)):
+            end = time.monotonic() + timeout_s
+            self._signal(number)
+            while self._signal(0) and time.monotonic() < end:
+                self._process.poll()  # reaps it: a zombie counts as a member of the group
+                time.sleep(_POLL_S / 5)
         self._process.wait()
 
     def _signal(self, number: int) -> bool:
@@ -151,6 +154,20 @@ def find_program(name: str, folder: Path | None) -> Path:
             return Path(found).absolute()
     where = str(folder) if folder is not None else "beside this Python and on PATH"
     raise ConfigError(f"{name} was not found ({where}): install TensorRT Edge-LLM (docs/policy.md), or pass --tools")
+
+
+@contextlib.contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """SIGTERM raises KeyboardInterrupt: a service manager stops with it, and children must not outlive that either."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def tail(log: Path, lines: int) -> str:

@@ -146,7 +146,10 @@ def test_a_stage_fails_and_what_was_there_stays(run: Any, tools: Path, tmp_path:
     assert "calibrate: done already" in err
 
 
-def test_ctrl_c_ends_the_stage_and_its_program(model: Path, tools: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_stage_and_its_program(
+    model: Path, tools: Path, tmp_path: Path, number: signal.Signals
+) -> None:
     (tools / "hangs").touch()
     args = [str(model), "--output", str(tmp_path / "policy"), "--tools", str(tools), "--fp16"]
     process = subprocess.Popen(
@@ -156,7 +159,7 @@ def test_ctrl_c_ends_the_stage_and_its_program(model: Path, tools: Path, tmp_pat
     while not (tools / "pid").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     pid = int((tools / "pid").read_text())
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "interrupted; run it again to go on" in err

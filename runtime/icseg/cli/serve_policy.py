@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from icseg.errors import BackendError, ConfigError
 from icseg.policy_entry import LOOPBACK, PolicyEntry, load_entry
-from icseg.server_process import ServerProcess, find_program
+from icseg.server_process import ServerProcess, find_program, terminate_as_interrupt
 
 PROGRAM = "tensorrt-edgellm-serve"
 LOG_NAME = "serve.log"
@@ -47,16 +45,12 @@ def run(args: argparse.Namespace) -> int:
         entry = replace(entry, url=f"http://{LOOPBACK}:{args.port}/v1")
     command = entry.serve_command(_folder_of(args.folder, entry), find_program(PROGRAM, args.tools))
     log = args.log if args.log is not None else _folder_of(args.folder, entry) / LOG_NAME
-    # A service manager stops with SIGTERM: the children must not outlive it either.
-    previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with ServerProcess(command, log, port=entry.port) as server:
+        with terminate_as_interrupt(), ServerProcess(command, log, port=entry.port) as server:
             return _serve(server, entry, args)
     except KeyboardInterrupt:
         print("icseg: the policy server was stopped", file=sys.stderr)
         return 0
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 def _serve(server: ServerProcess, entry: PolicyEntry, args: argparse.Namespace) -> int:
@@ -81,7 +75,3 @@ def _folder_of(path: Path, entry: PolicyEntry) -> Path:
     if not (folder / entry.checkpoint).is_dir():
         raise ConfigError(f"{folder / entry.checkpoint}: not found; policy.json names it. Copy the whole folder")
     return folder
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
