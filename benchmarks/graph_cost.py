@@ -15,14 +15,14 @@ import onnx
 from export.graph_file import widen_weights
 
 FLOP_PER_SM_AND_CLOCK = {"float16": 2048, "int8": 4096}
-"""Dense, of the tensor cores of an Orin's streaming multiprocessor: 1,024 multiply-adds in FP16, twice as many in INT8."""
+"""Dense, of the tensor cores of one multiprocessor of Orin: 1,024 multiply-adds in FP16, twice as many in INT8."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
     """A module at its highest power mode: multiprocessors, their clock, memory bandwidth.
 
-    *Source:* NVIDIA's Jetson Orin data sheets; multiprocessors times clock give their TOPS (33 dense INT8 for the Nano).
+    *Source:* NVIDIA's Jetson Orin data sheets; multiprocessors times clock give their TOPS (33 dense for the Nano).
     """
 
     name: str
