@@ -87,7 +87,8 @@ def run_transformers(
 
 def peak_mb() -> float:
     """Largest resident set of this process in MiB (Linux); getrusage would tell the parent's, where that was larger."""
-    line = next(line for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+    lines = Path("/proc/self/status").read_text().splitlines()
+    line = next(line for line in lines if line.startswith("VmHWM"))
     return round(int(line.split()[1]) / 1024, 1)
 
 
