@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from export.build_detector import detector_stage
@@ -31,9 +32,15 @@ from export.verify import chosen_gates
 from icseg.errors import IcsegError
 from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME
 
+if TYPE_CHECKING:
+    from export.build_policy import PolicyBuild
+    from export.policy_plan import PolicyOptions
+
 NANO = "nano"
-POLICIES = (NANO, "none")
+NONE = "none"
+POLICY_PRECISION = {INT8: "int8_sq", FLOAT16: "fp16", FLOAT32: "int4_awq"}
 AUTO = "auto"
+POLICY = "policy"
 
 
 def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]:
@@ -51,7 +58,10 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]
         help="nano, a folder of save_pretrained, a .pt of Meta's, or a hub id in the local cache (default nano)",
     )
     models.add_argument(
-        "--policy", choices=POLICIES, help="nano: its detector goes along (default with a nano segmenter)"
+        "--policy",
+        metavar="MODEL",
+        help="nano: its detector goes along (the default with a nano segmenter); none; or a Qwen3-VL folder or hub id, "
+        "for TensorRT Edge-LLM: INT8 with --int8, FP16 with --fp16, else INT4",
     )
     models.add_argument("--resolution", type=int, help="side of the input in pixels (default: that of the weights)")
     models.add_argument("--memory-slots", type=int, default=7, help="frames that memory attention sees (default 7)")
@@ -84,7 +94,7 @@ def parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, BuildOptions]
     label = Path(args.segmenter).name.removesuffix(".pt")
     options = BuildOptions(
         segmenter=args.segmenter,
-        policy=args.policy or ("nano" if args.segmenter == NANO else "none"),
+        policy=args.policy or (NANO if args.segmenter == NANO else NONE),
         target=target_of_this_machine() if args.target == AUTO else args.target,
         precision=chosen,
         resolution=args.resolution,
@@ -127,6 +137,45 @@ def stages_of(options: BuildOptions, *, is_quiet: bool) -> list[Stage]:
     return stages
 
 
+def policy_plan(options: BuildOptions) -> dict[str, Any] | None:
+    """What would be done for a vision-language model, checked as far as it can be; None where there is none to build.
+
+    Raises:
+        IcsegError, ValueError: it is not there, or not one that Edge-LLM takes.
+    """
+    if options.policy in (NANO, NONE) or _goes_on_from_policy(options):
+        return None
+    # imported here, as it needs torch
+    from export.build_policy import dry_run
+
+    return dry_run(_policy_options(options))
+
+
+def make_policy(options: BuildOptions) -> PolicyBuild | None:
+    """The vision-language model in ``policy/``, if one was asked for; on the device, what is left of it.
+
+    Raises:
+        IcsegError, ValueError: as ``build_policy``.
+    """
+    if options.policy in (NANO, NONE):
+        return None
+    from export.build_policy import build_policy, finish_policy
+
+    if _goes_on_from_policy(options):
+        return finish_policy(options.output / POLICY)
+    return build_policy(_policy_options(options))
+
+
+def _policy_options(options: BuildOptions) -> PolicyOptions:
+    from export.policy_plan import PolicyOptions
+
+    return PolicyOptions(options.policy, options.output / POLICY, POLICY_PRECISION[options.precision])
+
+
+def _goes_on_from_policy(options: BuildOptions) -> bool:
+    return options.target == JETSON and is_jetson() and (options.output / POLICY).is_dir()
+
+
 def build(
     options: BuildOptions, *, is_quiet: bool = True, tell: Callable[[Done], object] = lambda _done: None
 ) -> list[Done]:
@@ -156,7 +205,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.dry_run:
             return _dry_run(options, is_json=args.json)
         is_quiet = args.json or not sys.stderr.isatty()
+        policy_plan(options)  # what is wrong with it is better said now than when all else is built
         done = build(options, is_quiet=is_quiet, tell=lambda last: None if args.json else _tell(last))
+        policy = make_policy(options)
     except (IcsegError, ValueError) as error:
         print(f"build_engines: {error}", file=sys.stderr)
         return 2
@@ -166,9 +217,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 130
     if args.json:
-        print(json.dumps({"output": str(options.output), "stages": [asdict(one) for one in done]}))
+        made = {"output": str(options.output), "stages": [asdict(one) for one in done]}
+        if policy is not None:
+            made |= {"policy_is_built": policy.is_built, "policy_not_built_because": policy.not_built_because}
+        print(json.dumps(made))
     else:
         print(_what_next(options))
+        if policy is not None:
+            reasons = "; ".join(policy.not_built_because)
+            print(f"policy: {'built' if policy.is_built else f'prepared, not built: {reasons}'}")
     return 0
 
 
@@ -186,14 +243,17 @@ def _tell(done: Done) -> None:
 def _dry_run(options: BuildOptions, *, is_json: bool) -> int:
     ledger = Ledger(options.output)
     plan = [(stage, ledger.reason_to_run(stage)) for stage in stages_of(options, is_quiet=True)]
+    policy = policy_plan(options)
     if is_json:
         rows = [{"stage": stage.name, "reason": reason, "outputs": list(stage.outputs)} for stage, reason in plan]
-        print(json.dumps({"output": str(options.output), "plan": rows}))
+        print(json.dumps({"output": str(options.output), "plan": rows, "policy": policy}, default=str))
         return 0
     for stage, reason in plan:
         print(f"{stage.name:14} {'run: ' + reason if reason else 'done before'}")
         for name in stage.outputs:
             print(f"{'':14}   {options.output / name}")
+    if policy is not None:
+        print(json.dumps({"policy": policy}, indent=1, default=str))
     return 0
 
 
