@@ -1,5 +1,6 @@
 #include "cuda_emulation.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <cstdlib>
@@ -13,6 +14,10 @@
 #define QUIET __attribute__((no_sanitize("thread"), noinline))
 #else
 #define QUIET
+#endif
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// swapcontext asks the kernel for the signal mask on every switch; jumping does not, but confuses sanitizers.
+#define SWITCH_BY_JUMPS
 #endif
 
 namespace emulation {
@@ -48,6 +53,8 @@ struct Block {
 
 struct Fiber {
   ucontext_t context;
+  jmp_buf jump;
+  bool is_started;
   unsigned char* stack;
   void* sanitizer;
   Block* block;
@@ -65,12 +72,14 @@ struct Fiber {
 Fiber fibers[kMostBlocks][kMostThreads];
 Block blocks[kMostBlocks];
 Fiber* current;
-ucontext_t scheduler;
-void* scheduler_sanitizer;
+[[maybe_unused]] ucontext_t scheduler;
+[[maybe_unused]] jmp_buf scheduler_jump;
+[[maybe_unused]] void* scheduler_sanitizer;
 dim3 size_of_block, size_of_grid;
 const std::function<void()>* body;
 std::uint64_t random_state;
-char launch_clock;
+char start_clock, end_clock;
+unsigned char** arenas;  // shared memory of every block of the launch: made before the threads start, freed after
 
 QUIET unsigned random_below(unsigned limit) {
   random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -93,7 +102,11 @@ QUIET void to_scheduler() {
 #if defined(__SANITIZE_THREAD__)
   __tsan_switch_to_fiber(scheduler_sanitizer, __tsan_switch_to_fiber_no_sync);
 #endif
+#if defined(SWITCH_BY_JUMPS)
+  if (_setjmp(self->jump) == 0) _longjmp(scheduler_jump, 1);
+#else
   swapcontext(&self->context, &scheduler);
+#endif
 }
 
 QUIET void run(Fiber* fiber) {
@@ -101,7 +114,14 @@ QUIET void run(Fiber* fiber) {
 #if defined(__SANITIZE_THREAD__)
   __tsan_switch_to_fiber(fiber->sanitizer, __tsan_switch_to_fiber_no_sync);
 #endif
+#if defined(SWITCH_BY_JUMPS)
+  if (_setjmp(scheduler_jump) != 0) return;
+  if (fiber->is_started) _longjmp(fiber->jump, 1);
+  fiber->is_started = true;
+  setcontext(&fiber->context);
+#else
   swapcontext(&scheduler, &fiber->context);
+#endif
 }
 
 QUIET void finish() {
@@ -110,9 +130,9 @@ QUIET void finish() {
 }
 
 void entry() {
-  acquire(&launch_clock);
+  acquire(&start_clock);
   (*body)();
-  release(&launch_clock);
+  release(&end_clock);
   finish();
   to_scheduler();
 }
@@ -125,11 +145,7 @@ QUIET void begin_block(int place, unsigned number) {
   Block& block = blocks[place];
   block.index = dim3(number % size_of_grid.x, number / size_of_grid.x % size_of_grid.y,
                      number / size_of_grid.x / size_of_grid.y);
-  block.shared = static_cast<unsigned char*>(std::malloc(kSharedBytes));
-  std::memset(block.shared, settings.poison, kSharedBytes);
-#if defined(__SANITIZE_ADDRESS__)
-  ASAN_POISON_MEMORY_REGION(block.shared, kSharedBytes);
-#endif
+  block.shared = arenas[number];
   block.array_count = 0;
   block.used = 0;
   block.threads = static_cast<int>(size_of_block.x * size_of_block.y * size_of_block.z);
@@ -149,6 +165,7 @@ QUIET void begin_block(int place, unsigned number) {
     fiber.index = dim3(at % size_of_block.x, at / size_of_block.x % size_of_block.y,
                        at / size_of_block.x / size_of_block.y);
     fiber.state = State::kReady;
+    fiber.is_started = false;
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack;
     fiber.context.uc_stack.ss_size = kStackBytes;
@@ -157,12 +174,25 @@ QUIET void begin_block(int place, unsigned number) {
   }
 }
 
-QUIET void end_block(Block& block) {
+void make_arenas(unsigned blocks) {
+  arenas = static_cast<unsigned char**>(std::malloc(sizeof(unsigned char*) * blocks));
+  for (unsigned i = 0; i < blocks; ++i) {
+    arenas[i] = static_cast<unsigned char*>(std::malloc(kSharedBytes));
+    std::memset(arenas[i], settings.poison, kSharedBytes);
 #if defined(__SANITIZE_ADDRESS__)
-  ASAN_UNPOISON_MEMORY_REGION(block.shared, kSharedBytes);
+    ASAN_POISON_MEMORY_REGION(arenas[i], kSharedBytes);
 #endif
-  std::free(block.shared);
-  block.is_live = false;
+  }
+}
+
+void free_arenas(unsigned blocks) {
+  for (unsigned i = 0; i < blocks; ++i) {
+#if defined(__SANITIZE_ADDRESS__)
+    ASAN_UNPOISON_MEMORY_REGION(arenas[i], kSharedBytes);
+#endif
+    std::free(arenas[i]);
+  }
+  std::free(arenas);
 }
 
 // Lets the threads at a barrier on when the whole block is there.
@@ -251,16 +281,14 @@ QUIET void run_grid(unsigned total, int places) {
     bool is_any_live = false;
     for (int place = 0; place < places; ++place) {
       Block& block = blocks[place];
-      if (block.is_live && block.done == block.threads) end_block(block);
+      if (block.is_live && block.done == block.threads) block.is_live = false;
       if (!block.is_live && next < total) begin_block(place, next++);
       is_any_live = is_any_live || block.is_live;
     }
     if (!is_any_live) return;
     if (!turn(places)) {
       report("threads wait for ever: a barrier or a vote that others never reach");
-      for (int place = 0; place < places; ++place) {
-        if (blocks[place].is_live) end_block(blocks[place]);
-      }
+      for (int place = 0; place < places; ++place) blocks[place].is_live = false;
       return;
     }
   }
@@ -282,15 +310,18 @@ void launch(dim3 grid, dim3 block, const std::function<void()>& thread) {
 #if defined(__SANITIZE_THREAD__)
   scheduler_sanitizer = __tsan_get_current_fiber();
 #endif
-  release(&launch_clock);
+  const unsigned total = grid.x * grid.y * grid.z;
+  make_arenas(total);
+  release(&start_clock);
   // ThreadSanitizer must not take blocks that share fibers for ordered: neighbours have different ones
 #if defined(__SANITIZE_THREAD__)
   const int places = kMostBlocks;
 #else
   const int places = settings.resident_blocks;
 #endif
-  run_grid(grid.x * grid.y * grid.z, places);
-  acquire(&launch_clock);
+  run_grid(total, places);
+  acquire(&end_clock);
+  free_arenas(total);
 }
 
 QUIET const dim3& thread_index() { return current->index; }
