@@ -13,7 +13,7 @@
 #include <sanitizer/tsan_interface.h>
 #define QUIET __attribute__((no_sanitize("thread"), noinline))
 #else
-#define QUIET
+#define QUIET __attribute__((noinline))
 #endif
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 // swapcontext asks the kernel for the signal mask on every switch; jumping does not, but confuses sanitizers.
@@ -47,8 +47,10 @@ struct Block {
   std::size_t used;
   int threads, done;
   bool is_live;
-  char barrier_clock;      // ThreadSanitizer orders memory by these addresses
-  char warp_clocks[kMostThreads / 32];
+  // ThreadSanitizer orders memory by these addresses. Two take turns: who is early at the next barrier must not be taken
+  // for ordered before who is late to leave this one.
+  char barrier_clocks[2];
+  char warp_clocks[kMostThreads / 32][2];
 };
 
 struct Fiber {
@@ -61,7 +63,8 @@ struct Fiber {
   dim3 index;
   int number;
   State state;
-  int line;  // of the barrier or vote that it waits at
+  int barriers, warp_barriers;  // passed so far
+  int line;                     // of the barrier or vote that it waits at
   Vote vote;
   unsigned mask;
   std::uint64_t value;
@@ -141,6 +144,18 @@ QUIET void report(const std::string& text) {
   if (reports.size() < 20) reports.push_back(text);
 }
 
+// getcontext is known to the compiler to return twice: on its own, so that it spoils no loop.
+QUIET void prepare(Fiber& fiber) {
+  fiber.state = State::kReady;
+  fiber.is_started = false;
+  fiber.barriers = fiber.warp_barriers = 0;
+  getcontext(&fiber.context);
+  fiber.context.uc_stack.ss_sp = fiber.stack;
+  fiber.context.uc_stack.ss_size = kStackBytes;
+  fiber.context.uc_link = nullptr;
+  makecontext(&fiber.context, entry, 0);
+}
+
 QUIET void begin_block(int place, unsigned number) {
   Block& block = blocks[place];
   block.index = dim3(number % size_of_grid.x, number / size_of_grid.x % size_of_grid.y,
@@ -164,13 +179,7 @@ QUIET void begin_block(int place, unsigned number) {
     const auto at = static_cast<unsigned>(i);
     fiber.index = dim3(at % size_of_block.x, at / size_of_block.x % size_of_block.y,
                        at / size_of_block.x / size_of_block.y);
-    fiber.state = State::kReady;
-    fiber.is_started = false;
-    getcontext(&fiber.context);
-    fiber.context.uc_stack.ss_sp = fiber.stack;
-    fiber.context.uc_stack.ss_size = kStackBytes;
-    fiber.context.uc_link = nullptr;
-    makecontext(&fiber.context, entry, 0);
+    prepare(fiber);
   }
 }
 
@@ -354,13 +363,16 @@ QUIET static void wait_at(State state, int line) {
   to_scheduler();
 }
 
-QUIET static char* barrier_clock() { return &current->block->barrier_clock; }
-QUIET static char* warp_clock() { return &current->block->warp_clocks[current->number / 32]; }
+QUIET static char* barrier_clock() { return &current->block->barrier_clocks[current->barriers++ % 2]; }
+QUIET static char* warp_clock() {
+  return &current->block->warp_clocks[current->number / 32][current->warp_barriers++ % 2];
+}
 
 void barrier(int line) {
-  release(barrier_clock());
+  char* clock = barrier_clock();
+  release(clock);
   wait_at(State::kAtBarrier, line);
-  acquire(barrier_clock());
+  acquire(clock);
 }
 
 QUIET static void vote(Vote kind, unsigned mask, std::uint64_t value, int line) {
@@ -382,9 +394,10 @@ void exchange(Vote kind, unsigned mask, std::uint64_t value, int line, std::uint
 }
 
 void warp_barrier(unsigned mask, int line) {
-  release(warp_clock());
+  char* clock = warp_clock();
+  release(clock);
   vote(Vote::kBallot, mask, 0, line);
-  acquire(warp_clock());
+  acquire(clock);
 }
 
 QUIET void yield_sometimes() {

@@ -1,0 +1,63 @@
+"""Builds the program that runs the CUDA sources in the emulation, plain or under a sanitizer; nothing twice."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+KERNELS = Path(__file__).resolve().parents[1]
+BUILD = KERNELS.parent / "build" / "kernel_tests"
+FLAGS = ["-std=c++17", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+INCLUDES = [f"-I{KERNELS / 'include'}", f"-I{KERNELS / 'tests' / 'emulation'}", f"-I{KERNELS / 'tests'}"]
+SANITIZERS = {
+    "plain": [],
+    "address": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+    "thread": ["-fsanitize=thread"],
+}
+EMULATED = [
+    *sorted((KERNELS / "src" / "cuda").glob("*.cu")),
+    KERNELS / "tests" / "emulation" / "cuda_emulation.cpp",
+    KERNELS / "tests" / "emulated_operations.cpp",
+]
+TWINS = sorted((KERNELS / "src" / "cpu").glob("*.cpp"))
+"""The CPU's versions: what is compared with, and not what is tested here, so without a sanitizer."""
+
+
+def compile_all(sources: list[Path], folder: Path, flags: list[str]) -> list[Path]:
+    """Object files of sources; those newer than everything under kernels/ are kept.
+
+    Raises:
+        AssertionError: a source does not compile; the message is the compiler's.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    newest = max(path.stat().st_mtime for path in KERNELS.rglob("*") if path.suffix in {".h", ".cuh"})
+
+    def compiled(source: Path) -> Path:
+        target = folder / f"{source.stem}.o"
+        if not target.is_file() or target.stat().st_mtime < max(newest, source.stat().st_mtime):
+            run(["g++", *FLAGS, *flags, *INCLUDES, "-x", "c++", "-c", str(source), "-o", str(target)])
+        return target
+
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(compiled, sources))
+
+
+def run(command: list[str]) -> None:
+    """Run a tool.
+
+    Raises:
+        AssertionError: it failed; the message is what it said.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+
+
+def build(kind: str) -> Path:
+    """The program of one kind of ``SANITIZERS``."""
+    objects = compile_all(TWINS, BUILD / "twins", ["-DICSEG_ISA=plain"])
+    objects += compile_all(EMULATED, BUILD / kind, SANITIZERS[kind])
+    program = BUILD / kind / "emulated_operations"
+    if not program.is_file() or any(path.stat().st_mtime > program.stat().st_mtime for path in objects):
+        run(["g++", *SANITIZERS[kind], *map(str, objects), "-o", str(program)])
+    return program
