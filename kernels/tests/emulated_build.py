@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 KERNELS = Path(__file__).resolve().parents[1]
+COMPILER = "g++"
 BUILD = KERNELS.parent / "build" / "kernel_tests"
 FLAGS = ["-std=c++17", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 INCLUDES = [f"-I{KERNELS / 'include'}", f"-I{KERNELS / 'tests' / 'emulation'}", f"-I{KERNELS / 'tests'}"]
@@ -36,7 +37,7 @@ def compile_all(sources: list[Path], folder: Path, flags: list[str]) -> list[Pat
     def compiled(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
         if not target.is_file() or target.stat().st_mtime < max(newest, source.stat().st_mtime):
-            run(["g++", *FLAGS, *flags, *INCLUDES, "-x", "c++", "-c", str(source), "-o", str(target)])
+            run([COMPILER, *FLAGS, *flags, *INCLUDES, "-x", "c++", "-c", str(source), "-o", str(target)])
         return target
 
     with ThreadPoolExecutor(2) as pool:
