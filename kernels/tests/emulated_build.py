@@ -19,8 +19,9 @@ SANITIZERS = {
 EMULATED = [
     *sorted((KERNELS / "src" / "cuda").glob("*.cu")),
     KERNELS / "tests" / "emulation" / "cuda_emulation.cpp",
-    KERNELS / "tests" / "emulated_operations.cpp",
 ]
+COMPARISON = KERNELS / "tests" / "emulated_operations.cpp"
+TRACE = KERNELS / "tests" / "launch_trace.cpp"
 TWINS = sorted((KERNELS / "src" / "cpu").glob("*.cpp"))
 """The CPU's versions: what is compared with, and not what is tested here, so without a sanitizer."""
 
@@ -55,10 +56,19 @@ def run(command: list[str]) -> None:
 
 
 def build(kind: str) -> Path:
-    """The program of one kind of ``SANITIZERS``."""
+    """The program that compares, of one kind of ``SANITIZERS``."""
     objects = compile_all(TWINS, BUILD / "twins", ["-DICSEG_ISA=plain"])
-    objects += compile_all(EMULATED, BUILD / kind, SANITIZERS[kind])
-    program = BUILD / kind / "emulated_operations"
+    objects += compile_all([*EMULATED, COMPARISON], BUILD / kind, SANITIZERS[kind])
+    return link(objects, BUILD / kind / COMPARISON.stem, SANITIZERS[kind])
+
+
+def build_trace() -> Path:
+    """The program that prints what each operation launches."""
+    return link(compile_all([*EMULATED, TRACE], BUILD / "plain", []), BUILD / "plain" / TRACE.stem, [])
+
+
+def link(objects: list[Path], program: Path, flags: list[str]) -> Path:
+    """A program of object files, linked anew if one is newer."""
     if not program.is_file() or any(path.stat().st_mtime > program.stat().st_mtime for path in objects):
-        run(["g++", *SANITIZERS[kind], *map(str, objects), "-o", str(program)])
+        run(["g++", *flags, *map(str, objects), "-o", str(program)])
     return program

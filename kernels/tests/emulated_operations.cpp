@@ -219,6 +219,16 @@ void check_rle(const Batch& batch) {
     expect(status == 0 && is_whole && std::memcmp(expected.data(), &texts[n * room], expected.size()) == 0,
            "rle_encode " + batch.name);
   }
+  auto words = unwritten<std::uint32_t>(batch.words.size());
+  auto statuses = unwritten<std::int32_t>(batch.count);
+  auto space = workspace_of(icseg_rle_decode_workspace(batch.count, runs));
+  status = icseg_rle_decode(texts.data(), lengths.data(), batch.count, height, width, runs, room, words.data(),
+                            statuses.data(), space.data(), nullptr);
+  expect(status == 0 && words == batch.words, "rle_decode " + batch.name);
+  lengths[0] -= 1;  // cut off within a number, or one run short
+  status = icseg_rle_decode(texts.data(), lengths.data(), batch.count, height, width, runs, room, words.data(),
+                            statuses.data(), space.data(), nullptr);
+  expect(status == 0 && statuses[0] != 0 && statuses[batch.count - 1] == 0, "rle_decode of a cut text " + batch.name);
   // room for nothing: it says so, and writes nowhere
   auto small = workspace_of(icseg_rle_encode_workspace(batch.count, width, 0));
   status = icseg_rle_encode(batch.words.data(), batch.count, height, width, 0, 0, nullptr, lengths.data(), small.data(),

@@ -65,6 +65,13 @@ size_t icseg_rle_encode_workspace(int count, int width, int run_capacity);
 int icseg_rle_encode(const uint32_t* words, int count, int height, int width, int run_capacity, int text_capacity,
                      char* texts, int32_t* lengths, void* workspace, icseg_stream stream);
 
+/* texts, lengths: as icseg_rle_encode gives them. statuses: 0, or why a text was refused: 1 a character that cannot be, 2 a
+ * number of more than 35 bits, 3 runs beyond the mask, 4 cut off within a number, 5 runs that do not fill the mask, 6 more
+ * than run_capacity runs; the mask is empty then. */
+size_t icseg_rle_decode_workspace(int count, int run_capacity);
+int icseg_rle_decode(const char* texts, const int32_t* lengths, int count, int height, int width, int run_capacity,
+                     int text_capacity, uint32_t* words, int32_t* statuses, void* workspace, icseg_stream stream);
+
 /* icseg/preprocess.h. encoding: 0 RGB8, 1 BGR8, 2 RGBA8, 3 NV12, 4 YUYV. place: x, y, width, height in the planes;
  * scale, shift, place: host memory. planes: 3 x planes_h x planes_w FP32, or FP16 where is_half. */
 int icseg_preprocess(const uint8_t* pixels, int height, int width, ptrdiff_t step, int encoding, int planes_h,

@@ -63,6 +63,83 @@ __device__ inline std::int64_t run_value(const std::uint32_t* places, std::int32
   return i > 2 ? length - (end(i - 2) - end(i - 3)) : length;
 }
 
+// Why a text was refused, in the order of icseg::rle_decode's messages.
+enum RleStatus : std::int32_t {
+  kRleFine,
+  kRleCharacter,
+  kRleLongNumber,
+  kRleOverfull,
+  kRleCutOff,
+  kRleUnderfull,
+  kRleNoRoom,  // more runs than the capacity
+};
+
+// Where each run of a text ends. One thread a mask: a number's place depends on all before it.
+__global__ void rle_parse_kernel(const char* texts, const std::int32_t* lengths, int masks, int text_capacity,
+                                 std::int64_t pixels, int capacity, std::uint32_t* ends, std::int32_t* runs,
+                                 std::int32_t* statuses) {
+  const int mask = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
+  if (mask >= masks) return;
+  const char* text = texts + static_cast<std::size_t>(mask) * text_capacity;
+  std::uint32_t* of_mask = ends + static_cast<std::size_t>(mask) * capacity;
+  std::int64_t place = 0, before = 0, two_before = 0, value = 0;
+  std::int32_t run = 0, status = lengths[mask] < 0 || lengths[mask] > text_capacity ? kRleCutOff : kRleFine;
+  int shift = 0;
+  for (std::int32_t i = 0; status == kRleFine && i < lengths[mask]; ++i) {
+    const int group = text[i] - 48;
+    if (group < 0 || group > 63) {
+      status = kRleCharacter;
+    } else if (shift > 30) {
+      status = kRleLongNumber;
+    } else {
+      value |= static_cast<std::int64_t>(group & 0x1f) << shift;
+      shift += 5;
+      if ((group & 0x20) != 0) continue;
+      if ((group & 0x10) != 0) value -= std::int64_t{1} << shift;
+      if (run > 2) value += two_before;
+      if (value < 0 || value > pixels - place) {
+        status = kRleOverfull;
+      } else if (run == capacity) {
+        status = kRleNoRoom;
+      } else {
+        place += value;
+        of_mask[run++] = static_cast<std::uint32_t>(place);
+        two_before = before;
+        before = value;
+        value = 0;
+        shift = 0;
+      }
+    }
+  }
+  if (status == kRleFine && shift != 0) status = kRleCutOff;
+  if (status == kRleFine && place != pixels) status = kRleUnderfull;
+  statuses[mask] = status;
+  runs[mask] = run;
+}
+
+// Every pixel looks for its run: inside is a run of an odd number. A refused text gives an empty mask. grid: words of a
+// row, ceil(height / 8), masks; block: 32 x 8.
+__global__ void rle_fill_kernel(const std::uint32_t* ends, const std::int32_t* runs, const std::int32_t* statuses,
+                                int capacity, int height, int width, std::uint32_t* words) {
+  const int x = static_cast<int>(blockIdx.x * kWarp + threadIdx.x);
+  const int y = static_cast<int>(blockIdx.y * blockDim.y + threadIdx.y), mask = static_cast<int>(blockIdx.z);
+  if (y >= height) return;  // the same for all lanes of a warp
+  const std::uint32_t* of_mask = ends + static_cast<std::size_t>(mask) * capacity;
+  const std::uint32_t place = static_cast<std::uint32_t>(x) * static_cast<std::uint32_t>(height) + y;
+  std::int32_t low = 0, high = statuses[mask] == kRleFine && x < width ? runs[mask] : 0;
+  while (low < high) {
+    const std::int32_t middle = (low + high) / 2;
+    if (of_mask[middle] <= place) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  const bool is_inside = statuses[mask] == kRleFine && x < width && low % 2 == 1;
+  const std::uint32_t word = __ballot_sync(kAllLanes, is_inside);
+  if (threadIdx.x == 0) words[(static_cast<std::size_t>(mask) * height + y) * gridDim.x + blockIdx.x] = word;
+}
+
 // Five bits a character, low group first, with a bit that more follow. Writes where `text` is not null.
 __device__ inline std::int32_t write_number(std::int64_t value, char* text) {
   std::int32_t length = 0;

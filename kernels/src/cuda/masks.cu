@@ -165,3 +165,28 @@ extern "C" int icseg_rle_encode(const uint32_t* words, int count, int height, in
                static_cast<std::uint32_t>(height) * static_cast<std::uint32_t>(width), text_capacity, texts, lengths);
   return status();
 }
+
+extern "C" size_t icseg_rle_decode_workspace(int count, int run_capacity) {
+  if (count < 0 || run_capacity < 0) return 0;
+  Pieces pieces(nullptr);
+  pieces.take<std::uint32_t>(static_cast<std::size_t>(count) * run_capacity);
+  pieces.take<std::int32_t>(count);
+  return pieces.used();
+}
+
+extern "C" int icseg_rle_decode(const char* texts, const int32_t* lengths, int count, int height, int width,
+                                int run_capacity, int text_capacity, uint32_t* words, int32_t* statuses,
+                                void* workspace, icseg_stream stream) {
+  if (!is_batch(count, height, width) || run_capacity < 0 || text_capacity < 0) return ICSEG_INVALID;
+  if (count == 0) return 0;
+  Pieces pieces(workspace);
+  auto* ends = pieces.take<std::uint32_t>(static_cast<std::size_t>(count) * run_capacity);
+  auto* runs = pieces.take<std::int32_t>(count);
+  const cudaStream_t on = stream_of(stream);
+  ICSEG_LAUNCH(rle_parse_kernel, dim3(blocks_for(count, kBlock)), dim3(kBlock), on, texts, lengths, count,
+               text_capacity, static_cast<std::int64_t>(height) * width, run_capacity, ends, runs, statuses);
+  const dim3 grid(words_for(width), blocks_for(height, kWarps), count);
+  ICSEG_LAUNCH(rle_fill_kernel, grid, dim3(kWarp, kWarps), on, ends, runs, statuses, run_capacity, height, width,
+               words);
+  return status();
+}

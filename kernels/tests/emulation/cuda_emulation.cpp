@@ -24,6 +24,7 @@ namespace emulation {
 
 Settings settings;
 std::vector<std::string> reports;
+std::vector<Launch> launches;
 
 namespace {
 
@@ -307,7 +308,11 @@ QUIET void run_grid(unsigned total, int places) {
 
 bool is_seeded(const char* bug) { return settings.bug == bug; }
 
-void launch(dim3 grid, dim3 block, const std::function<void()>& thread) {
+void launch(const char* kernel, dim3 grid, dim3 block, const std::function<void()>& thread) {
+  if (settings.is_trace) {
+    launches.push_back({kernel, grid, block});
+    return;
+  }
   if (block.x * block.y * block.z > kMostThreads || block.x * block.y * block.z == 0 || grid.x * grid.y * grid.z == 0) {
     report("a launch of no threads, or of more than the emulation holds");
     return;
@@ -405,3 +410,12 @@ QUIET void yield_sometimes() {
 }
 
 }  // namespace emulation
+
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
+  if (emulation::settings.is_trace) {
+    emulation::launches.push_back({"memset", dim3(), dim3()});
+  } else {
+    std::memset(to, value, bytes);
+  }
+  return cudaSuccess;
+}

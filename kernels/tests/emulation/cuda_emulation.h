@@ -28,10 +28,7 @@ struct dim3 {
 using cudaStream_t = void*;
 enum cudaError_t { cudaSuccess = 0 };
 inline cudaError_t cudaPeekAtLastError() { return cudaSuccess; }
-inline cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t) {
-  std::memset(to, value, bytes);
-  return cudaSuccess;
-}
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream);
 
 namespace emulation {
 
@@ -44,12 +41,19 @@ struct Settings {
   unsigned char poison = 0xcd;
   int resident_blocks = 1;
   std::string bug;  // the seeded mistake that is switched on
+  bool is_trace = false;  // launches are noted, not run; no memory is touched
+};
+
+struct Launch {
+  const char* kernel;  // "memset" for a memset
+  dim3 grid, block;
 };
 extern Settings settings;
 extern std::vector<std::string> reports;  // of the launches so far
+extern std::vector<Launch> launches;      // of a trace
 
 bool is_seeded(const char* bug);
-void launch(dim3 grid, dim3 block, const std::function<void()>& thread);
+void launch(const char* kernel, dim3 grid, dim3 block, const std::function<void()>& thread);
 const dim3& thread_index();
 const dim3& block_index();
 const dim3& block_size();
@@ -108,7 +112,7 @@ Value shuffle(unsigned mask, Value value, int from, int line) {
 #define ICSEG_SHARED(type, name, count) \
   type* const name = static_cast<type*>(::emulation::shared_array(sizeof(type) * (count), __LINE__))
 #define ICSEG_LAUNCH(kernel, grid, block, stream, ...) \
-  (static_cast<void>(stream), ::emulation::launch(grid, block, [=] { kernel(__VA_ARGS__); }))
+  (static_cast<void>(stream), ::emulation::launch(#kernel, grid, block, [=] { kernel(__VA_ARGS__); }))
 #define ICSEG_SEEDED_BUG(name) ::emulation::is_seeded(name)
 
 inline int __popc(unsigned word) { return __builtin_popcount(word); }
