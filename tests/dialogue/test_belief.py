@@ -1,5 +1,7 @@
 """The belief over candidates: what fits, by how much, and what a question is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -220,6 +222,11 @@ def test_a_thing_is_not_taken_for_another_in_an_earlier_frame() -> None:
     twins = [thing(x=0.1).detection, thing(x=0.3).detection]
     assert len(link_views(newest.detection, [(1, [newest.detection]), (0, twins)], CONFIG)) == 1
     assert len(link_views(newest.detection, [(1, [newest.detection]), (0, twins[:1])], CONFIG)) == 2
+
+
+def test_a_detector_that_knows_a_point_of_the_thing_is_believed() -> None:
+    known = replace(thing("spoon").detection, point_image_px=(12.0, 34.0))
+    assert point_on(known, [known], HW) == (12.0, 34.0)
 
 
 def test_the_point_avoids_what_stands_in_front() -> None:

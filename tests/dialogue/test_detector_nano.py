@@ -215,3 +215,25 @@ def test_the_shipped_model_finds_and_names_things_of_the_shipped_clip() -> None:
     assert total >= 20
     assert found >= MIN_FOUND * total, f"{found} of {total}"
     assert named >= MIN_NAMED * total, f"{named} of {total}"
+
+
+def test_the_point_is_where_the_thing_was_read_in_pixels_of_the_camera_image() -> None:
+    scene = Scene()
+    scene.add((100, 40, 140, 100), 3.0, kind=0, colour=1)  # its point is the cell of 120, 70
+    (found,) = detector(scene).detect(image())
+    assert found.point_image_px == ((4 * 30 + 2) * 640 / SIZE, (4 * 17 + 2) * 480 / SIZE)
+
+
+def test_the_shipped_models_points_lie_on_the_things() -> None:
+    sim = next(iter(load_recording()))
+    hits = 0
+    for found in load_detector(MODEL, threads=1).detect(sim.frame.image):
+        things = {n: box for n in sim.things if (box := sim.box_image_px(n)) is not None}
+        best = max(things, key=lambda n: box_iou(things[n], found.box_image_px))
+        if found.score < 0.5 or box_iou(things[best], found.box_image_px) < 0.5:
+            continue
+        assert found.point_image_px is not None
+        x, y = found.point_image_px
+        assert sim.mask(best)[int(y), int(x)]
+        hits += 1
+    assert hits >= 4

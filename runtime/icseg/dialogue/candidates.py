@@ -131,7 +131,9 @@ def best_view(views: Sequence[View], hw: tuple[int, int], config: CandidateConfi
 
 
 def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]) -> Point:
-    """A point on the thing, in pixels: the middle of its box, or the nearest place that no thing in front covers."""
+    """A point on the thing, in pixels: the detector's, or the nearest to its box's middle that nothing in front covers."""
+    if target.point_image_px is not None:
+        return target.point_image_px
     x0, y0, x1, y1 = clip_box(target.box_image_px, hw)
     middle = box_center((x0, y0, x1, y1))
     in_front = [d.box_image_px for d in others if d is not target and d.box_image_px[3] > y1]

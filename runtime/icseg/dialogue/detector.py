@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from icseg.types import Box, ImageU8
+from icseg.types import Box, ImageU8, Point
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,15 @@ class Detection:
         box_image_px: x0, y0, x1, y1.
         score: probability that there is a thing here, 0..1.
         kind_probs, colour_probs: name -> probability, each summing to 1.
+        point_image_px: a pixel where the thing itself is seen, where the detector knows one: the middle of a box may lie
+            beside a bent thing, or on what hides it.
     """
 
     box_image_px: Box
     score: float
     kind_probs: Mapping[str, float]
     colour_probs: Mapping[str, float]
+    point_image_px: Point | None = None
 
     @property
     def kind(self) -> str:

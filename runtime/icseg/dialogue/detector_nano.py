@@ -110,6 +110,8 @@ def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tupl
     best = np.argsort(-scores[rows, cols], kind="stable")[:MAX_PEAKS]
     rows, cols = rows[best], cols[best]
     boxes = _boxes(outputs[graph.BOX_DISTANCES][0], rows, cols, image_hw)
+    cells_hw = centre.shape
+    points = np.stack([(cols + 0.5) * image_hw[1] / cells_hw[1], (rows + 0.5) * image_hw[0] / cells_hw[0]], axis=1)
     kinds = _softmax(outputs[graph.KIND_LOGITS][0][:, rows, cols].T / facts.kind_temperature)
     colours = _softmax(outputs[graph.COLOUR_LOGITS][0][:, rows, cols].T / facts.colour_temperature)
     if not (np.isfinite(boxes).all() and np.isfinite(kinds).all() and np.isfinite(colours).all()):
@@ -120,8 +122,10 @@ def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tupl
             score=float(score),
             kind_probs=dict(zip(facts.kinds, kind.tolist(), strict=True)),
             colour_probs=dict(zip(facts.colours, colour.tolist(), strict=True)),
+            # a thing is read at the visible pixel nearest to the middle of what is visible of it
+            point_image_px=(float(point[0]), float(point[1])),
         )
-        for box, score, kind, colour in zip(boxes, scores[rows, cols], kinds, colours, strict=True)
+        for box, score, kind, colour, point in zip(boxes, scores[rows, cols], kinds, colours, points, strict=True)
     ]
     return _without_duplicates([one for one in found if box_area(one.box_image_px) > 0])
 
