@@ -131,7 +131,7 @@ def best_view(views: Sequence[View], hw: tuple[int, int], config: CandidateConfi
 
 
 def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]) -> Point:
-    """A point on the thing, in pixels: the detector's, or the nearest to its box's middle that nothing in front covers."""
+    """A point on the thing, in pixels: the detector's, or the nearest to the box's middle that nothing covers."""
     if target.point_image_px is not None:
         return target.point_image_px
     x0, y0, x1, y1 = clip_box(target.box_image_px, hw)

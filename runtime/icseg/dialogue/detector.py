@@ -17,7 +17,7 @@ class Detection:
         box_image_px: x0, y0, x1, y1.
         score: probability that there is a thing here, 0..1.
         kind_probs, colour_probs: name -> probability, each summing to 1.
-        point_image_px: a pixel where the thing itself is seen, where the detector knows one: the middle of a box may lie
+        point_image_px: a pixel where the thing itself is seen, if the detector knows one: the middle of a box may lie
             beside a bent thing, or on what hides it.
     """
 
