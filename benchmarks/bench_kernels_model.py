@@ -73,6 +73,7 @@ def compulsory_bytes(operation: str, objects: int, hw: tuple[int, int]) -> int:
         "mask_nms": words,
         "rle_encode": words,
         "rle_decode": words,
+        "contours": words,
         "overlay": words,
     }
     once = {

@@ -11,6 +11,7 @@
 #include "cuda_emulation.h"
 #include "icseg/bits.h"
 #include "icseg/components.h"
+#include "icseg/contours.h"
 #include "icseg/cuda.h"
 #include "icseg/distance.h"
 #include "icseg/fill.h"
@@ -239,6 +240,50 @@ void check_rle(const Batch& batch) {
   }
 }
 
+// Polygons of linked corners, in the order of the corners.
+icseg::Contours polygons_of(const std::int32_t* corners, const std::int32_t* next, std::size_t count) {
+  icseg::Contours found;
+  std::vector<bool> is_done(count, false);
+  for (std::size_t start = 0; start < count; ++start) {
+    if (is_done[start]) continue;
+    std::size_t corner = start;
+    while (corner < count && !is_done[corner]) {
+      is_done[corner] = true;
+      found.xy.insert(found.xy.end(), {corners[2 * corner], corners[2 * corner + 1]});
+      corner = static_cast<std::size_t>(static_cast<std::uint32_t>(next[corner]));
+    }
+    found.ends.push_back(static_cast<std::int32_t>(found.xy.size() / 2));
+  }
+  return found;
+}
+
+void check_contours(const Batch& batch) {
+  const auto [height, width] = batch.size;
+  const int capacity = (height + 1) * width;
+  auto corners = unwritten<std::int32_t>(4 * static_cast<std::size_t>(batch.count) * capacity);
+  auto next = unwritten<std::int32_t>(2 * static_cast<std::size_t>(batch.count) * capacity);
+  auto edges = unwritten<std::int32_t>(batch.count);
+  auto workspace = workspace_of(icseg_contours_workspace(batch.count, height, capacity));
+  const int status = icseg_contours(batch.words.data(), batch.count, height, width, capacity, corners.data(),
+                                    next.data(), edges.data(), workspace.data(), nullptr);
+  for (int n = 0; n < batch.count; ++n) {
+    const icseg::Contours expected = icseg::contours(&batch.words[n * batch.mask_words()], height, width);
+    const std::size_t first = static_cast<std::size_t>(n) * capacity;
+    const bool is_counted = status == 0 && edges[n] >= 0 && edges[n] <= capacity;
+    expect(is_counted, "contours " + batch.name + ": edges");
+    if (!is_counted) continue;
+    const icseg::Contours got = polygons_of(&corners[4 * first], &next[2 * first], 2u * edges[n]);
+    expect(got.xy == expected.xy && got.ends == expected.ends, "contours " + batch.name);
+  }
+  // one edge of room: no more is written, and the count tells
+  auto few = unwritten<std::int32_t>(4 * static_cast<std::size_t>(batch.count));
+  auto room = workspace_of(icseg_contours_workspace(batch.count, height, 1));
+  auto again = edges;
+  icseg_contours(batch.words.data(), batch.count, height, width, 1, few.data(), next.data(), again.data(), room.data(),
+                 nullptr);
+  expect(again == edges, "contours without room " + batch.name);
+}
+
 void check_packing(const Batch& batch) {
   auto words = unwritten<std::uint32_t>(batch.words.size());
   auto bytes = unwritten<std::uint8_t>(batch.bytes.size());
@@ -315,7 +360,7 @@ void check_refusals() {
 const std::pair<const char*, std::function<void(const Batch&)>> kChecks[] = {
     {"clean", check_clean},       {"upsample", check_upsample}, {"statistics", check_statistics},
     {"components", check_components}, {"distance", check_distance}, {"overlap", check_overlap},
-    {"rle", check_rle},           {"packing", check_packing},   {"overlay", check_overlay},
+    {"rle", check_rle},           {"contours", check_contours}, {"packing", check_packing},   {"overlay", check_overlay},
 };
 
 // --order forward|reverse|random  --seed N  --yield PERCENT  --poison BYTE  --resident BLOCKS  --bug NAME

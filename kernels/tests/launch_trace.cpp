@@ -55,6 +55,7 @@ int main(int argument_count, char** arguments) {
   print("rle_encode", icseg_rle_encode(words, count, height, width, runs, 2 * runs, memory, ints, memory, nullptr));
   print("rle_decode",
         icseg_rle_decode(memory, ints, count, height, width, runs, 2 * runs, words, ints, memory, nullptr));
+  print("contours", icseg_contours(words, count, height, width, runs, ints, ints, ints, memory, nullptr));
   print("preprocess_bgr8_fp16", icseg_preprocess(bytes, height, width, 3 * width, 1, side, side, place, ones, ones, 1,
                                                  memory, nullptr));
   print("preprocess_nv12_fp16",

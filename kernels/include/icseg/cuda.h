@@ -72,6 +72,14 @@ size_t icseg_rle_decode_workspace(int count, int run_capacity);
 int icseg_rle_decode(const char* texts, const int32_t* lengths, int count, int height, int width, int run_capacity,
                      int text_capacity, uint32_t* words, int32_t* statuses, void* workspace, icseg_stream stream);
 
+/* icseg/contours.h. corners: count x edge_capacity x 2 pairs of x, y; next: the number of the corner that follows on each
+ * one's polygon; edge_counts: horizontal edges of each mask, two corners each. A mask with more than edge_capacity edges
+ * is not linked. Polygons are had by following `next` from each corner that was not met yet, in the order of the corners.
+ */
+size_t icseg_contours_workspace(int count, int height, int edge_capacity);
+int icseg_contours(const uint32_t* words, int count, int height, int width, int edge_capacity, int32_t* corners,
+                   int32_t* next, int32_t* edge_counts, void* workspace, icseg_stream stream);
+
 /* icseg/preprocess.h. encoding: 0 RGB8, 1 BGR8, 2 RGBA8, 3 NV12, 4 YUYV. place: x, y, width, height in the planes;
  * scale, shift, place: host memory. planes: 3 x planes_h x planes_w FP32, or FP16 where is_half. */
 int icseg_preprocess(const uint8_t* pixels, int height, int width, ptrdiff_t step, int encoding, int planes_h,

@@ -1,5 +1,6 @@
 // Launchers of the operations on bit masks.
 #include "icseg/components.cuh"
+#include "icseg/contours.cuh"
 #include "icseg/distance.cuh"
 #include "icseg/overlap.cuh"
 #include "icseg/rle.cuh"
@@ -188,5 +189,33 @@ extern "C" int icseg_rle_decode(const char* texts, const int32_t* lengths, int c
   const dim3 grid(words_for(width), blocks_for(height, kWarps), count);
   ICSEG_LAUNCH(rle_fill_kernel, grid, dim3(kWarp, kWarps), on, ends, runs, statuses, run_capacity, height, width,
                words);
+  return status();
+}
+
+extern "C" size_t icseg_contours_workspace(int count, int height, int edge_capacity) {
+  if (count < 0 || height < 0 || edge_capacity < 0) return 0;
+  Pieces pieces(nullptr);
+  pieces.take<std::int32_t>(static_cast<std::size_t>(count) * (height + 1));
+  pieces.take<Edge>(static_cast<std::size_t>(count) * edge_capacity);
+  return pieces.used();
+}
+
+extern "C" int icseg_contours(const uint32_t* words, int count, int height, int width, int edge_capacity,
+                              int32_t* corners, int32_t* next, int32_t* edge_counts, void* workspace,
+                              icseg_stream stream) {
+  if (!is_batch(count, height, width) || edge_capacity < 0 || edge_capacity > (1 << 29)) return ICSEG_INVALID;
+  if (count == 0 || edge_capacity == 0) return count == 0 ? 0 : ICSEG_INVALID;
+  Pieces pieces(workspace);
+  auto* starts = pieces.take<std::int32_t>(static_cast<std::size_t>(count) * (height + 1));
+  auto* edges = pieces.take<Edge>(static_cast<std::size_t>(count) * edge_capacity);
+  const int row_words = words_for(width);
+  const dim3 lines(blocks_for(height + 1, kBlock), count);
+  const cudaStream_t on = stream_of(stream);
+  ICSEG_LAUNCH(count_edges_kernel, lines, dim3(kBlock), on, words, height, row_words, starts);
+  ICSEG_LAUNCH(start_columns_kernel, dim3(count), dim3(kBlock), on, height + 1, starts, edge_counts);
+  ICSEG_LAUNCH(place_edges_kernel, lines, dim3(kBlock), on, words, height, width, row_words, starts, edge_capacity,
+               edges, corners, next);
+  ICSEG_LAUNCH(link_corners_kernel, dim3(blocks_for(2 * static_cast<std::int64_t>(edge_capacity), kBlock), count),
+               dim3(kBlock), on, words, height, width, row_words, starts, edge_counts, edge_capacity, edges, next);
   return status();
 }
