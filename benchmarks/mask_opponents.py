@@ -19,7 +19,7 @@ from icseg.types import Array, Box, ImageU8, Logits, MaskBool
 MAX_AREA_PX = 8
 """SAM 2's ``fill_hole_area``."""
 REMOVED_VALUE = -10.0
-BITS_8 = np.ones((3, 3), np.uint8)
+EIGHT_CONNECTED = np.ones((3, 3), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def component_counters() -> dict[str, Callable[[MaskBool], int]]:
         return int(count)
 
     def scipy(mask: MaskBool) -> int:
-        labels, count = ndimage.label(mask, BITS_8)
+        labels, count = ndimage.label(mask, EIGHT_CONNECTED)
         np.bincount(labels.ravel())
         ndimage.find_objects(labels)
         return int(count)
