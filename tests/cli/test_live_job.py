@@ -29,7 +29,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[live_job.Li
     policy = ScriptedPolicy()
     monkeypatch.setattr(live_job, "make_policy", lambda args: policy)
     monkeypatch.setattr(live_job, "make_tracker", lambda args: ScriptedTracker())
-    args = argparse.Namespace(command="the mug", at=0.0, max_frames=None)
+    args = argparse.Namespace(box=None, command="the mug", at=0.0, max_frames=None)
     recording = Recording(tmp_path, "the mug", 100, is_image=False, write_masks=False)
     job = live_job.LiveJob(args, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), recording)
     job.policy = policy  # type: ignore[attr-defined]
