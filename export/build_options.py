@@ -61,6 +61,8 @@ class BuildOptions:
             raise ConfigError(f"--memory-slots: expected 2..16, got {self.memory_slots}")
         if self.frames != 0 and self.frames < MIN_FRAMES:
             raise ConfigError(f"--verify-frames: expected at least {MIN_FRAMES}, got {self.frames}")
+        if self.compute_capability is not None and self.target == ORT:
+            raise ConfigError(f"--compute-capability: {ORT} builds no plans: give --target {TRT_RTX}, or leave it out")
         if self.threads < 0:
             raise ConfigError(f"--threads: expected 0 or more, got {self.threads}")
         if self.calibration != SIMULATED and not Path(self.calibration).is_dir():

@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from export.build_folder import CALIBRATION, DETECTOR, GRAPHS, PLANS, SEGMENTER, TYPED, BuildFolder
 from export.build_options import JETSON, ORT, TRT, TRT_RTX, BuildOptions
-from export.build_plan import build_plan, log_path
+from export.build_plan import build_plan
 from export.half_graph import read_graph, to_half
 from export.half_policy import half_policy
 from export.plan_options import PlanOptions
 from export.source_code import code_fingerprint
 from export.stages import Stage, StageError
-from export.verify import verify_folder
+from export.verify import verification_inputs, verify_folder
 from export.verify_report import REPORT, write_report
 from icseg.errors import BackendError, ConfigError
 from icseg.inference.cuda_stream import CudaStream
@@ -44,6 +44,8 @@ from icseg.tracker.graphs import GRAPH_NAMES
 
 ENGINE_OF = {TRT: TENSORRT, TRT_RTX: TENSORRT_RTX, JETSON: TENSORRT}
 ON_DEVICE = "ON_DEVICE.md"
+DETECTORS_POLICY = "nano"
+DETECTOR_FILES = (MANIFEST_NAME, f"{DETECTOR}.onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +89,13 @@ class PlanBuild:
         }
         plans = [f"{PLANS}/{SEGMENTER}/{name}.plan" for name in GRAPH_NAMES]
         outputs = [*plans, *(f"{plan}.log" for plan in plans), f"{PLANS}/{SEGMENTER}/{MANIFEST_NAME}"]
+        # on a device that goes on from typed graphs the folder says whether there is one
+        if (after and self.options.policy == DETECTORS_POLICY) or (self.built.root / DETECTOR).is_dir():
+            outputs += [f"{PLANS}/{DETECTOR}/{name}" for name in DETECTOR_FILES]
         stages.append(Stage("plans", inputs, outputs, self._plans))
         # plans for a GPU that was named may not be for the one of this machine
         if self.options.frames and self.options.compute_capability is None:
-            inputs = {"plans": stages[-1].fingerprint(), "frames": str(self.options.frames)}
+            inputs = {"plans": stages[-1].fingerprint(), **verification_inputs(self.options)}
             outputs = [f"{PLANS}/{REPORT}.{suffix}" for suffix in ("md", "json", "png")]
             stages.append(Stage("verify-plans", inputs, outputs, self._verify))
         return stages
@@ -165,7 +170,6 @@ class PlanBuild:
                 plan,
                 PlanOptions(entry.precision, ENGINE_OF[self.options.target], self.options.compute_capability),
             )
-            assert log_path(plan).is_file()
             files[name] = replace(
                 entry,
                 file=plan.name,
@@ -175,13 +179,11 @@ class PlanBuild:
                 compute_capability=facts.compute_capability,
             )
         write_manifest(out, replace(manifest, files=files))
-        self._copy_detector()
-
-    def _copy_detector(self) -> None:
-        """Beside the plans, so that the folder of the plans is one that the runtime takes."""
-        source = self.built.root / DETECTOR
-        if source.is_dir():
-            shutil.copytree(source, self.built.root / PLANS / DETECTOR, dirs_exist_ok=True)
+        if (self.built.root / DETECTOR).is_dir():
+            # beside the plans, so that the folder of the plans is one that the runtime takes
+            (work / PLANS / DETECTOR).mkdir()
+            for name in DETECTOR_FILES:
+                shutil.copyfile(self.built.root / DETECTOR / name, work / PLANS / DETECTOR / name)
 
     def _verify(self, work: Path) -> None:
         options = self.options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
@@ -34,7 +34,7 @@ from export.sam2_to_onnx import export_segmenter
 from export.segmenter_source import SegmenterSource
 from export.source_code import code_fingerprint
 from export.stages import Stage, StageError
-from export.verify import verify_folder
+from export.verify import verification_inputs, verify_folder
 from export.verify_report import REPORT, write_report
 from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME, sha256_of, write_manifest
 from icseg.tracker.graphs import GRAPH_NAMES
@@ -99,12 +99,7 @@ class SegmenterBuild:
         outputs = [f"{SEGMENTER}/{f}" for f in (*graph_files, MANIFEST_NAME)]
         stages.append(Stage("segmenter", inputs, outputs, self._assemble))
         if options.frames:
-            inputs = {
-                "segmenter": stages[-1].fingerprint(),
-                "frames": str(options.frames),
-                "gates": json.dumps(asdict(options.gates), sort_keys=True),
-                "ladder": code_fingerprint("verify*.py", "ladder.py", "recurrent.py", "torch_runner.py"),
-            }
+            inputs = {"segmenter": stages[-1].fingerprint(), **verification_inputs(options)}
             outputs = [f"{REPORT}.{suffix}" for suffix in ("md", "json", "png")]
             stages.append(Stage("verify", inputs, outputs, self._verify))
         return stages

@@ -11,13 +11,14 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from export.build_folder import PLANS, SEGMENTER, BuildFolder, tracker_maker
 from export.calibration import load_samples
 from export.ladder import DEFAULT_FRAMES, Gates, Verification, climb
+from export.source_code import code_fingerprint
 from export.verify_report import summary_of, write_report
 from icseg.errors import ConfigError, IcsegError
 from icseg.inference.manifest import FLOAT32
@@ -26,6 +27,7 @@ from icseg.tracker.graphs import GRAPH_NAMES, graph_specs
 from icseg.tracker.loading import load_tracker
 
 if TYPE_CHECKING:  # torch is not there where engines are only verified
+    from export.build_options import BuildOptions
     from export.segmenter_source import SegmenterSource
 
 
@@ -79,6 +81,15 @@ def verify_folder(
         gates=gates,
         is_quiet=is_quiet,
     )
+
+
+def verification_inputs(options: BuildOptions) -> dict[str, str]:
+    """What the verification of a build depends on besides what is verified."""
+    return {
+        "frames": str(options.frames),
+        "gates": json.dumps(asdict(options.gates), sort_keys=True),
+        "ladder": code_fingerprint("verify*.py", "ladder.py", "recurrent.py", "torch_runner.py"),
+    }
 
 
 def _source(text: str | None, built: BuildFolder) -> SegmenterSource | None:

@@ -215,6 +215,10 @@ def test_a_jetson_is_prepared_here_and_finished_there(
         (("--segmenter", "missing.pt"), "missing.pt: no such file"),
         (("--segmenter", "someone/nothing"), "hf download someone/nothing"),
         (("--policy", "someone/nothing"), "someone/nothing"),
+        (
+            ("--target", "onnxruntime", "--compute-capability", "8.6"),
+            "--compute-capability: onnxruntime builds no plans",
+        ),
         (("--resolution", "500"), "--resolution: expected a positive multiple of 32, got 500"),
         (("--memory-slots", "1"), "--memory-slots: expected 2..16, got 1"),
         (("--verify-frames", "1"), "--verify-frames: expected at least 4, got 1"),
