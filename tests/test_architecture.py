@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "inbox": BASE,
     "config": BASE,
     "intent": BASE,
-    "events": BASE,
+    "events": BASE | {"dialogue"},
     "assets": BASE,
     "state": BASE,
     "metrics": BASE,

@@ -10,9 +10,9 @@ import pytest
 
 from icseg import events
 from icseg.config import SessionConfig
-from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy
-from icseg.errors import BackendError
+from icseg.errors import BackendError, ConfigError
 from icseg.session import Session
 from icseg.state import State
 from icseg.tracker.scripted import ScriptedTracker
@@ -78,7 +78,7 @@ def test_asks_then_targets_then_catches_up_then_follows_live(rig: Callable[..., 
     targeted = r.say("red")
     assert kinds(targeted) == [events.Answered, events.Targeted, events.Tracked]
     assert targeted[1].stamp_ns == 2 * FRAME_NS
-    assert targeted[1].box_image_px == (6.4, 4.8, 19.2, 24.0)
+    assert targeted[1].prompt.box_image_px == (6.4, 4.8, 19.2, 24.0)
     assert r.session.state is State.TARGETING
     caught_up = [event for event in r.step(6) if isinstance(event, events.Tracked)]
     assert len(caught_up) == r.config.catch_up_frames
@@ -99,11 +99,82 @@ def test_a_box_is_followed_without_a_question(rig: Callable[..., Rig]) -> None:
     assert kinds(r.step(1)) == [events.Targeted, events.Tracked]
     targeted = r.log[0]
     assert isinstance(targeted, events.Targeted)
-    assert (targeted.stamp_ns, targeted.box_image_px) == (2 * FRAME_NS, (30.0, 10.0, 64.0, 40.0))
-    assert targeted.prompt == Prompt((30.0, 10.0, 64.0, 40.0))
+    assert (targeted.stamp_ns, targeted.prompt) == (2 * FRAME_NS, Prompt((30.0, 10.0, 64.0, 40.0)))
     r.camera()
     assert kinds(r.step(1)) == [events.Tracked]
     assert r.session.state is State.TRACKING
+
+
+def test_points_are_followed_too(rig: Callable[..., Rig]) -> None:
+    r = rig()
+    r.camera(2)
+    ticket = r.session.point_at(Prompt(points_image_px=((5.0, 6.0), (20.0, 9.0)), point_labels=(1, 0)))
+    assert [event.ticket for event in r.step(1)] == [ticket, ticket]
+    r.session.point_at(Prompt(points_image_px=((5.0, 600.0),), point_labels=(1,)))
+    (rejected,) = r.step(1)
+    assert isinstance(rejected, events.Rejected)
+    assert "outside the image" in rejected.error
+
+
+def test_events_carry_the_ticket_of_what_led_to_them(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("Red or blue?", ("red", "blue")), SelectKeyframe(0), ANSWER)
+    r.camera()
+    command = r.session.say("the mug")
+    assert [event.ticket for event in r.step(2)] == [command, command]
+    answer = r.session.say("red")
+    assert [event.ticket for event in r.step(2)] == [answer, command, command]
+    r.session.say(" ")
+    assert [event.ticket for event in r.step(1)] == [answer + 1]
+
+
+def test_an_answer_to_an_old_question_changes_nothing(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("Red or blue?", ("red", "blue")), Ask("Left or right?", ("left", "right")))
+    r.camera()
+    r.session.answer("red")
+    (rejected,) = r.step(1)
+    assert isinstance(rejected, events.Rejected)
+    assert "no question waits" in rejected.error
+    first = r.say("the mug")[-1]
+    assert isinstance(first, events.Asked)
+    r.session.answer("red", first.question_id)
+    second = r.step(2)[-1]
+    assert isinstance(second, events.Asked)
+    assert second.question_id == first.question_id + 1
+    r.session.answer("red", first.question_id)
+    assert kinds(r.step(2)) == [events.Rejected]
+    assert r.session.state is State.ASKING
+
+
+def test_a_command_is_never_taken_as_an_answer(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("Red or blue?", ("red", "blue")), GiveUp("no"))
+    r.camera()
+    r.say("the mug")
+    r.session.command("red")
+    assert kinds(r.step(2)) == [events.Thinking, events.GaveUp]
+
+
+def test_a_command_brings_its_own_bound_of_questions(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("Red or blue?", ("red", "blue")), GiveUp("several fit"))
+    r.camera()
+    r.session.command("the mug", max_questions=0)
+    gave_up = r.step(2)[-1]
+    assert isinstance(gave_up, events.GaveUp)
+    assert gave_up.cause is events.Cause.QUESTIONS_SPENT
+    with pytest.raises(ConfigError, match="max_questions"):
+        r.session.command("the mug", max_questions=-1)
+
+
+def test_the_frame_of_a_question_is_there_while_it_waits(rig: Callable[..., Rig]) -> None:
+    choices = (Choice((1.0, 2.0, 9.0, 8.0), "red mug", 0.5, (("colour", "red"),), (0,)),)
+    r = rig(Ask("Red or blue?", ("red", "blue"), choices=choices), GiveUp("no"))
+    r.camera(2)
+    asked = r.say("the mug")[-1]
+    assert isinstance(asked, events.Asked)
+    assert asked.choices == choices
+    assert r.session.question_frame is not None
+    assert r.session.question_frame.stamp_ns == asked.stamp_ns == FRAME_NS
+    r.say("red")
+    assert r.session.question_frame is None
 
 
 def test_a_box_ends_the_dialogue(rig: Callable[..., Rig]) -> None:

@@ -60,7 +60,7 @@ def test_several_turns_to_a_tracked_target(server: LoopbackServer, session: Sess
     log = wait_for(session, lambda event: isinstance(event, events.Tracked))
     (target,) = [event for event in log if isinstance(event, events.Targeted)]
     assert target.stamp_ns == make_frame(24).stamp_ns
-    assert target.box_image_px == pytest.approx((6.4, 12.0, 19.2, 36.0))
+    assert target.prompt.box_image_px == pytest.approx((6.4, 12.0, 19.2, 36.0))
     assert len(server.bodies) == 3
 
 

@@ -13,6 +13,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "buffer_mb": (1, 65_536),
     "look_back_s": (0.0, 600.0),
     "answer_timeout_s": (0.1, 3_600.0),
+    "max_questions": (0, 5),
     "question_repeats": (0, 5),
     "catch_up_frames": (1, 10_000),
     "search_timeout_s": (0.1, 86_400.0),
@@ -32,6 +33,7 @@ class SessionConfig:
         buffer_frames, buffer_mb: bounds of the frames kept (1 MB = 10^6 bytes of pixels).
         look_back_s: the policy sees frames up to this old, by the stream's clock.
         answer_timeout_s: how long a question waits before it is repeated, and then given up.
+        max_questions: put to the person in one dialogue.
         question_repeats: how often an unanswered question is repeated.
         catch_up_frames: at most this many tracker steps between the keyframe and the live stream.
         every_frame: track every frame and drop none: for recordings, where nothing is live.
@@ -51,6 +53,7 @@ class SessionConfig:
     buffer_mb: int = 512
     look_back_s: float = 2.0
     answer_timeout_s: float = 20.0
+    max_questions: int = 5
     question_repeats: int = 1
     catch_up_frames: int = 24
     every_frame: bool = False

@@ -24,6 +24,9 @@ class Conversation:
         executor: where the policy runs; one worker is enough, since only one job is wanted at a time.
         command: the person's words.
         frames: what the camera saw lately, oldest first, at least one; six of them are shown.
+
+    Attributes:
+        newest: the frame that questions are about.
     """
 
     def __init__(self, agent: Agent, executor: Executor, command: str, frames: Sequence[Frame]) -> None:
@@ -31,7 +34,7 @@ class Conversation:
         self._cancelled = threading.Event()
         shown = [frames[index] for index in sample_frame_indices(len(frames))]
         self.dialogue = Dialogue(command, {frame.index: frame for frame in shown}, is_cancelled=self._cancelled.is_set)
-        self.stamp_ns = shown[-1].stamp_ns
+        self.newest = shown[-1]
         self._job: Future[Outcome] | None = None
         self._think()
 
@@ -53,6 +56,11 @@ class Conversation:
             if turn.observation is not None and turn.observation.kind == "answer":
                 break
         return total
+
+    @property
+    def has_spent_its_questions(self) -> bool:
+        """A question was refused because too many were asked already."""
+        return any(isinstance(turn.action, Ask) and turn.fault for turn in self.dialogue.turns)
 
     def reply(self, text: str) -> None:
         """Give the person's answer to the pending question, and think on."""

@@ -29,5 +29,9 @@ class BackendError(IcsegError):
     """An inference engine or a model server failed: not installed, unreachable, timed out or crashed."""
 
 
+class PromptError(IcsegError):
+    """A prompt cannot be used on this frame or by these graphs; the text says why."""
+
+
 class Cancelled(IcsegError):
     """Work was stopped because the user said so; never an error to report."""

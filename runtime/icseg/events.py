@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 
-from icseg.types import Box, Point, Prompt, TrackResult
+from icseg.dialogue.actions import Choice
+from icseg.types import Prompt, TrackResult
+
+
+class Cause(Enum):
+    """Why a session gave up."""
+
+    NOT_FOUND = "the policy found nothing that fits"
+    QUESTIONS_SPENT = "several things fit, and no more questions may be asked"
+    UNANSWERED = "nobody answered the question"
+    OUT_OF_SIGHT = "the target was not seen again in time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +25,13 @@ class Event:
     Attributes:
         stamp_ns: of the frame that the event was made from; -1 when no frame had been seen.
         timings_ms: stage -> milliseconds.
+        ticket: of the words or the box that led to this, as ``say``, ``command``, ``answer`` and ``point_at`` of the
+            session gave it; 0 when nothing was said yet.
     """
 
     stamp_ns: int
     timings_ms: dict[str, float] = field(default_factory=dict, kw_only=True)
+    ticket: int = field(default=0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +43,20 @@ class Thinking(Event):
 
 @dataclass(frozen=True, slots=True)
 class Asked(Event):
-    """A question for the person. ``is_repeat``: the same question again, because no answer came."""
+    """A question for the person, about the frame of ``stamp_ns``.
+
+    Attributes:
+        options: the answers that it offers; empty for an open question.
+        is_repeat: the same question again, because no answer came.
+        choices: the things that it is about, in pixels of that frame; empty when the policy does not say.
+        question_id: counts the session's questions from 1; a repeat keeps its number.
+    """
 
     question: str
     options: tuple[str, ...] = ()
     is_repeat: bool = False
+    choices: tuple[Choice, ...] = ()
+    question_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +71,12 @@ class Targeted(Event):
     """The target was found in the keyframe (``stamp_ns``), which is in the past.
 
     Attributes:
-        box_image_px: what the tracker is prompted with.
-        point_image_px: on the target; None when a person drew the box.
+        prompt: what the tracker is given, inside the frame.
+        label: what the policy calls the target; empty when it does not say, or a person showed it.
     """
 
-    box_image_px: Box
-    point_image_px: Point | None
-
-    @property
-    def prompt(self) -> Prompt:
-        """The same for the tracker."""
-        if self.point_image_px is None:
-            return Prompt(self.box_image_px)
-        return Prompt(self.box_image_px, (self.point_image_px,), (1,))
+    prompt: Prompt
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +125,7 @@ class GaveUp(Event):
     """The dialogue ended without a target, or the search for a lost one did; ``reason`` is for the person."""
 
     reason: str
+    cause: Cause
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from icseg.types import Box, Point
+from icseg.types import Box, Point, Prompt
 
 VLM_GRID = 1000
 """Qwen3-VL speaks of positions as integers 0..1000 on each axis, whatever the resolution."""
@@ -16,6 +17,24 @@ def clip_box(box: Box, hw: tuple[int, int]) -> Box:
     x0, x1 = sorted((min(max(box[0], 0.0), float(width)), min(max(box[2], 0.0), float(width))))
     y0, y1 = sorted((min(max(box[1], 0.0), float(height)), min(max(box[3], 0.0), float(height))))
     return x0, y0, x1, y1
+
+
+def clip_prompt(prompt: Prompt, hw: tuple[int, int]) -> Prompt:
+    """The prompt with its box cut to an (H, W) image.
+
+    Raises:
+        ValueError: nothing of the box, or one of the points, is not in the image.
+    """
+    height, width = hw
+    box = prompt.box_image_px
+    if box is not None:
+        box = clip_box(box, hw)
+        if box_area(box) == 0:
+            raise ValueError(f"the box {prompt.box_image_px} lies outside the image of {width}x{height} pixels")
+    for point in prompt.points_image_px:
+        if not box_contains((0, 0, width, height), point):
+            raise ValueError(f"the point {point} lies outside the image of {width}x{height} pixels")
+    return replace(prompt, box_image_px=box)
 
 
 def box_area(box: Box) -> float:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from icseg import events
 from icseg.config import SessionConfig
 from icseg.dialogue.policy import Mistaken, Policy, WatchingPolicy
-from icseg.errors import IcsegError
+from icseg.errors import IcsegError, PromptError
 from icseg.frames import FrameBuffer
 from icseg.recheck import Recheck
 from icseg.state import State
@@ -31,6 +32,10 @@ class VideoTracker(Protocol):
 
     def step(self, state: Any, frame: Frame) -> TrackResult:
         """Follow every thing into this frame."""
+        ...
+
+    def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
+        """Segment things in a frame of no stream: object ids 1, 2, ... in the order of the prompts."""
         ...
 
     def reject(self, state: Any, object_id: int) -> TrackResult:
@@ -106,7 +111,10 @@ class Pursuit:
         (keyframe, prompt), self._keyframe = self._keyframe, None
         self.is_live = not buffer.after(self.stamp_ns)
         self._recheck = self._watch(keyframe, prompt)
-        return self._tracker.add_prompt(self._state, keyframe, OBJECT_ID, prompt)
+        try:
+            return self._tracker.add_prompt(self._state, keyframe, OBJECT_ID, prompt)
+        except ValueError as error:
+            raise PromptError(str(error)) from error
 
     def _watch(self, keyframe: Frame, prompt: Prompt) -> Recheck | None:
         if self._watcher is None or prompt.box_image_px is None:

@@ -21,7 +21,7 @@ from icseg.sim.drawn import Drawn, draw_table
 from icseg.sim.truth import SimFrame, ThingTruth
 from icseg.sim.truth_detector import TruthDetector
 from icseg.tracker.scripted import ScriptedTracker
-from icseg.types import Frame
+from icseg.types import Frame, Prompt
 
 OPTIONS = {"first_seed": 5, "seconds": 4.0, "policy": "candidates", "engines": None}
 RIGHT = Outcome(questions=1, has_target=True, is_right=True, mean_j=0.9)
@@ -54,7 +54,7 @@ def test_what_is_mostly_hidden_by_something_larger_can_be_pointed_at() -> None:
     sim = SimFrame(Frame(np.zeros((60, 80, 3), np.uint8), stamp_ns=1, index=0), ids, things)
     for box, pointed_at in ((sim.box_image_px(1), 1), ((13.0, 15.0, 43.0, 57.0), 2), ((60.0, 0.0, 70.0, 9.0), None)):
         assert box is not None
-        target = Targeted(1, box, (11.0, 11.0))
+        target = Targeted(1, Prompt(box, ((11.0, 11.0),), (1,)))
         assert [points_at(target, sim, n) for n in (1, 2)] == [pointed_at == n for n in (1, 2)]
 
 

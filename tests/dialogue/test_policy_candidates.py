@@ -105,6 +105,21 @@ def is_on(outcome: object, thing_id: int, frame: SimFrame) -> bool:
     return isinstance(outcome, Target) and box_iou(outcome.box_image_px, box) > SAME_BOX_IOU
 
 
+def test_a_question_says_which_things_it_is_about_and_a_target_what_it_is() -> None:
+    t = talk("the mug")
+    asked = t.advance()
+    assert isinstance(asked, Ask)
+    assert [choice.label for choice in asked.choices] == ["red mug", "blue mug", "white mug"]
+    assert sum(choice.score for choice in asked.choices) == pytest.approx(1, abs=0.01)
+    for choice in asked.choices:
+        (option,) = choice.options
+        assert dict(choice.attributes)["colour"] in asked.options[option]
+    target = t.say_next("the blue one")
+    assert isinstance(target, Target)
+    assert target.label == "blue mug"
+    assert box_iou(target.box_image_px, asked.choices[1].box_image_px) > SAME_BOX_IOU
+
+
 @pytest.mark.parametrize(
     ("command", "thing_id"),
     [

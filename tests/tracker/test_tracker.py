@@ -10,7 +10,14 @@ from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
 
 from icseg.errors import BackendError, ConfigError
 from icseg.inference.image_input import normalise_image
-from icseg.tracker.graphs import LABEL_NOT_A_POINT, LABEL_PADDING, MASK_DECODER, MEMORY_ATTENTION, MEMORY_ENCODER
+from icseg.tracker.graphs import (
+    IMAGE_ENCODER,
+    LABEL_NOT_A_POINT,
+    LABEL_PADDING,
+    MASK_DECODER,
+    MEMORY_ATTENTION,
+    MEMORY_ENCODER,
+)
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
@@ -41,6 +48,20 @@ def test_result_is_at_the_frames_size() -> None:
         "memory_encoder",
         "postprocess",
     }
+
+
+def test_things_in_a_still_are_segmented_as_prompts_would_be_with_one_look_and_no_memory() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    result = tracker.segment(make_frame(3), [BOX, POINT])
+    assert graphs.runners[IMAGE_ENCODER].run_count == 1
+    assert graphs.runners[MEMORY_ENCODER].run_count == 0
+    assert (result.stamp_ns, list(result.objects)) == (make_frame(3).stamp_ns, [1, 2])
+    for number, prompt in enumerate((BOX, POINT), 1):
+        alone = tracker.start(make_frame(3), prompt).latest
+        assert alone is not None
+        assert np.array_equal(result.objects[number].mask, alone.objects[1].mask)
+    assert tracker.segment(make_frame(3), []).objects == {}
 
 
 def test_prompted_frames_use_no_memory_and_are_binarised() -> None:

@@ -207,7 +207,9 @@ class Demo:
 
     def _under(self, target: events.Targeted) -> int | None:
         """The thing that a typed dialogue meant: the one that fills most of the target's box."""
-        x0, y0, x1, y1 = (round(value) for value in target.box_image_px)
+        box = target.prompt.box_image_px
+        assert box is not None, "a policy points with a box"
+        x0, y0, x1, y1 = (round(value) for value in box)
         inside = self.truth[target.stamp_ns].instance_ids[y0:y1, x0:x1]
         counts = np.bincount(inside[inside > 0].ravel()) if (inside > 0).any() else np.zeros(1)
         return int(counts.argmax()) or None

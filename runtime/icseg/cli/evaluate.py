@@ -185,7 +185,9 @@ def play_case(case: Case, policy: Policy, tracker: VideoTracker, person: Answere
 
 def points_at(target: events.Targeted, sim: SimFrame, target_id: int) -> bool:
     """Of all things in view, the one that was meant fits the target's box best."""
-    fits = {n: box_iou(box, target.box_image_px) for n in sim.things if (box := sim.box_image_px(n)) is not None}
+    aimed_at = target.prompt.box_image_px
+    assert aimed_at is not None, "a policy points with a box"
+    fits = {n: box_iou(box, aimed_at) for n in sim.things if (box := sim.box_image_px(n)) is not None}
     return fits.get(target_id, 0.0) > 0 and max(fits, key=lambda n: fits[n]) == target_id
 
 

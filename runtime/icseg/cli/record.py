@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ def event_to_json(event: events.Event) -> dict[str, Any]:
             }
         elif isinstance(value, Prompt):
             value = asdict(value)
+        elif isinstance(value, Enum):
+            value = value.name.lower()
+        elif field.name == "choices":
+            value = [asdict(choice) for choice in value]
         elif field.name == "timings_ms":
             value = {stage: round(spent, 3) for stage, spent in value.items()}
         row[field.name] = value

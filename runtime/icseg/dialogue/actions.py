@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from icseg.types import Box, Point
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """One thing that a question is about.
+
+    Attributes:
+        box_image_px: in the newest of the dialogue's frames.
+        label: what it is called, e.g. ``red mug``.
+        score: probability that it is the one that is meant, 0..1.
+        attributes: (name, value), e.g. ``("colour", "red")``.
+        options: indices of the question's options that leave it.
+    """
+
+    box_image_px: Box
+    label: str
+    score: float
+    attributes: tuple[tuple[str, str], ...] = ()
+    options: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
-    """Put one short question to the person. ``options`` are the answers it offers, empty for an open question."""
+    """Put one short question to the person.
+
+    Attributes:
+        options: the answers that it offers, empty for an open question.
+        choices: the things that it is about, where the policy knows where they are; of no account when compared.
+    """
 
     question: str
     options: tuple[str, ...] = ()
     thinking: str = ""
+    choices: tuple[Choice, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +51,16 @@ class SelectKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Where the target is in the keyframe. Only legal after the keyframe was shown at high resolution."""
+    """Where the target is in the keyframe. Only legal after the keyframe was shown at high resolution.
+
+    Attributes:
+        label: what the policy calls it; empty when it does not say. Of no account when compared.
+    """
 
     box_vlm_1000: Box
     point_vlm_1000: Point
     thinking: str = ""
+    label: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,13 @@ class Target:
     Attributes:
         keyframe: the frame that the dialogue chose.
         box_image_px, point_image_px: in that frame, inside it; the point need not lie inside the box.
+        label: what the policy calls it; empty when it does not say.
     """
 
     keyframe: Frame
     box_image_px: Box
     point_image_px: Point
+    label: str = ""
 
 
 class Agent:
@@ -179,4 +181,4 @@ def _target(dialogue: Dialogue, answer: Answer) -> Target:
     x, y = point_vlm_to_image(answer.point_vlm_1000, keyframe.hw)
     # 1000 is the far edge of the image: half a pixel inwards is the centre of its last pixel.
     point = (min(x, width - 0.5), min(y, height - 0.5))
-    return Target(keyframe, box_vlm_to_image(answer.box_vlm_1000, keyframe.hw), point)
+    return Target(keyframe, box_vlm_to_image(answer.box_vlm_1000, keyframe.hw), point, answer.label)

@@ -143,6 +143,11 @@ def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]
     return min(free, key=lambda place: math.dist(place, middle), default=middle)
 
 
+def label_of(detection: Detection) -> str:
+    """What a thing is called: colour and kind, e.g. ``red mug``."""
+    return f"{detection.colour} {detection.kind}"
+
+
 def likeness(a: Detection, b: Detection) -> float:
     """Probability, 0..1, that two detections have the same kind and the same colour, as far as they are sure of it."""
     return _overlap(a.kind_probs, b.kind_probs) * colour_likeness(a, b)

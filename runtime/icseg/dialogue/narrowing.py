@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from icseg.dialogue.actions import Ask, GiveUp
+from icseg.dialogue.actions import Ask, Choice, GiveUp
 from icseg.dialogue.belief import Belief, BeliefConfig, Evidence, fit, look_fit
-from icseg.dialogue.candidates import Candidate
+from icseg.dialogue.candidates import Candidate, label_of
 from icseg.dialogue.dialogue import MAX_QUESTIONS
 from icseg.dialogue.language import NOTHING_SAID, Description, Vocabulary, join_words
 from icseg.dialogue.language_answer import Reply, parse_answer
@@ -92,7 +92,23 @@ def decide(
     question = _next_question(course)
     if question is None:
         return GiveUp(f"I cannot tell {_named(course, live)} apart.", _thinking(course))
-    return Ask(_preface(course) + question.text, question.options, _thinking(course))
+    return Ask(
+        _preface(course) + question.text, question.options, _thinking(course), choices=_choices(course, live, question)
+    )
+
+
+def _choices(course: _Course, live: Sequence[int], question: Question) -> tuple[Choice, ...]:
+    posterior = course.belief.posterior()
+    choices = []
+    for index in live:
+        detection = course.candidates[index].detection
+        leaves = question.likelihood[:, index]
+        options = tuple(i for i in range(len(question.options)) if leaves[i] >= 0.5 * leaves.max())
+        attributes = (("kind", detection.kind), ("colour", detection.colour))
+        choices.append(
+            Choice(detection.box_image_px, label_of(detection), float(posterior[index]), attributes, options)
+        )
+    return tuple(choices)
 
 
 def _hear_command(course: _Course, command: str) -> str | None:

@@ -18,6 +18,7 @@ from icseg.dialogue.candidates import (
     View,
     best_view,
     find_candidates,
+    label_of,
     link_views,
     point_on,
 )
@@ -119,6 +120,7 @@ class CandidatesPolicy:
             box_image_to_vlm(shown.detection.box_image_px, keyframe.hw),
             point_image_to_vlm(point, keyframe.hw),
             decision.thinking,
+            label_of(candidates[decision.index].detection),
         )
 
     def _views(self, target: Candidate, dialogue: Dialogue, timings_ms: dict[str, float]) -> list[View]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ class ScriptedTracker:
         iou_score: how sure it says it is of a mask, 0..1.
 
     Attributes:
-        history: ("prompt" | "step" | "reject", stamp_ns) of every call.
+        history: ("prompt" | "step" | "segment" | "reject", stamp_ns) of every call.
     """
 
     def __init__(self, is_visible: Callable[[int], bool] = lambda stamp_ns: True, *, iou_score: float = 1.0) -> None:
@@ -40,13 +40,20 @@ class ScriptedTracker:
     def add_prompt(self, state: ScriptedState, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
         """Take the prompt's box, or the pixel at its first point."""
         self.history.append(("prompt", frame.stamp_ns))
-        x, y = prompt.points_image_px[0] if prompt.points_image_px else (0.0, 0.0)
-        state.boxes[object_id] = prompt.box_image_px or (x, y, x + 1, y + 1)
+        self._take(state, object_id, prompt)
         return self._result(state, frame)
 
     def step(self, state: ScriptedState, frame: Frame) -> TrackResult:
         """The same boxes in this frame, if things are visible."""
         self.history.append(("step", frame.stamp_ns))
+        return self._result(state, frame)
+
+    def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
+        """Every prompt's box, in a frame of no stream."""
+        self.history.append(("segment", frame.stamp_ns))
+        state = ScriptedState()
+        for object_id, prompt in enumerate(prompts, 1):
+            self._take(state, object_id, prompt)
         return self._result(state, frame)
 
     def reject(self, state: ScriptedState, object_id: int) -> TrackResult:
@@ -56,6 +63,10 @@ class ScriptedTracker:
         found = state.latest.objects[object_id]
         lost = replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
         return replace(state.latest, objects={**state.latest.objects, object_id: lost})
+
+    def _take(self, state: ScriptedState, object_id: int, prompt: Prompt) -> None:
+        x, y = prompt.points_image_px[0] if prompt.points_image_px else (0.0, 0.0)
+        state.boxes[object_id] = prompt.box_image_px or (x, y, x + 1, y + 1)
 
     def _result(self, state: ScriptedState, frame: Frame) -> TrackResult:
         is_visible = self.is_visible(frame.stamp_ns)

@@ -11,7 +11,7 @@ is no error; and frames in which the object is not seen well are not remembered,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -174,6 +174,28 @@ class Tracker:
         features = self._encode_image(frame.image, clock)
         updates = [self._segment(track, known, features, frame.hw, clock) for known, track in active]
         return self._commit(state, frame, updates, clock)
+
+    def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
+        """Segment things in one frame, each by its own prompt, with one look at the image. Nothing is remembered.
+
+        Args:
+            frame: any frame: it belongs to no stream.
+            prompts: one per thing; their object ids are 1, 2, ... in order.
+
+        Raises:
+            ValueError: a prompt has more points than the graphs take.
+            BackendError: an engine failed.
+        """
+        tokens = [prompt_tokens(p, frame.hw, self.facts.image_size, self.facts.prompt_tokens) for p in prompts]
+        clock = _Clock()
+        features = self._encode_image(frame.image, clock) if prompts else {}
+        objects = {}
+        for object_id, (prompt, of_it) in enumerate(zip(prompts, tokens, strict=True), 1):
+            with clock.stage(graphs.MASK_DECODER):
+                selection = self._decode(features["vision_features"], features, of_it)
+            with clock.stage("postprocess"):
+                objects[object_id] = judge_prompted(object_id, selection, prompt, frame.hw, self.config).result
+        return TrackResult(frame.stamp_ns, frame.index, objects, clock.timings_ms)
 
     def reject(self, state: TrackState, object_id: int) -> TrackResult:
         """What the latest frame shows as this object is something else: the object is lost there.

@@ -1,0 +1,34 @@
+"""The ROS 2 package of icseg: ament_python, so that colcon builds it without a compiler."""
+
+from glob import glob
+
+from setuptools import find_packages, setup
+
+NAME = "icseg_ros"
+
+setup(
+    name=NAME,
+    version="0.1.0",
+    packages=find_packages(exclude=["test"]),
+    data_files=[
+        ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
+        (f"share/{NAME}", ["package.xml"]),
+        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
+        (f"share/{NAME}/config", glob("config/*.*")),
+        (f"share/{NAME}/config/speech", glob("config/speech/*.yaml")),
+    ],
+    install_requires=["setuptools"],
+    extras_require={"test": ["pytest"]},
+    zip_safe=True,
+    maintainer="icseg maintainers",
+    maintainer_email="maintainers@icseg.example",
+    description="Ask on the robot, masks in real time",
+    license="Apache-2.0",
+    entry_points={
+        "console_scripts": [
+            "clarify_segment_node = icseg_ros.main:main",
+            "demo_camera_node = icseg_ros.demo_camera:main",
+            "demo_user_node = icseg_ros.demo_user:main",
+        ]
+    },
+)
