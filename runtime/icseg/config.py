@@ -2,82 +2,51 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from icseg.errors import ConfigError
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "buffer_frames": (1, 100_000),
-    "buffer_mb": (1, 65_536),
-    "look_back_s": (0.0, 600.0),
-    "answer_timeout_s": (0.1, 3_600.0),
-    "max_questions": (0, 5),
-    "question_repeats": (0, 5),
-    "catch_up_frames": (1, 10_000),
-    "search_timeout_s": (0.1, 86_400.0),
-    "recheck_s": (0.01, 3_600.0),
-    "recheck_doubt_s": (0.01, 3_600.0),
-    "recheck_below_iou": (0.0, 1.0),
-    "camera_timeout_s": (0.1, 3_600.0),
-    "restart_after_frames": (1, 1_000),
-}
+from icseg.settings import check, setting
 
 
 @dataclass(frozen=True, slots=True)
 class SessionConfig:
-    """How a session behaves.
-
-    Args:
-        buffer_frames, buffer_mb: bounds of the frames kept (1 MB = 10^6 bytes of pixels).
-        look_back_s: the policy sees frames up to this old, by the stream's clock.
-        answer_timeout_s: how long a question waits before it is repeated, and then given up.
-        max_questions: put to the person in one dialogue.
-        question_repeats: how often an unanswered question is repeated.
-        catch_up_frames: at most this many tracker steps between the keyframe and the live stream.
-        every_frame: track every frame and drop none: for recordings, where nothing is live.
-        search_timeout_s: how long a lost target is searched, by the stream's clock.
-        rechecks: look now and then whether the mask is still on the target, and correct it, where the policy can.
-        recheck_s: how long between two looks, by the stream's clock.
-        recheck_doubt_s: the same while the target is lost or its mask's estimated IoU is below
-        recheck_below_iou: 0..1.
-        camera_timeout_s: silence of the camera that is worth an event, while something is going on.
-        restart_after_frames: this many refused frames in a row (another size, stamps in the past) are a new stream.
+    """How a session behaves. Times of people and cameras are by the session's clock, all others by the stream's stamps.
 
     Raises:
         ConfigError: a value is of the wrong type or out of range.
     """
 
-    buffer_frames: int = 300
-    buffer_mb: int = 512
-    look_back_s: float = 2.0
-    answer_timeout_s: float = 20.0
-    max_questions: int = 5
-    question_repeats: int = 1
-    catch_up_frames: int = 24
-    every_frame: bool = False
-    search_timeout_s: float = 30.0
-    rechecks: bool = True
-    recheck_s: float = 0.5
-    recheck_doubt_s: float = 0.1
-    recheck_below_iou: float = 0.6
-    camera_timeout_s: float = 2.0
-    restart_after_frames: int = 3
+    buffer_frames: int = setting(300, "images kept to catch up with a target in the past", low=1, high=100_000)
+    buffer_mb: int = setting(512, "bound of the images kept, in 10^6 bytes of pixels", low=1, high=65_536)
+    look_back_s: float = setting(2.0, "the policy sees images up to this old, seconds", low=0, high=600)
+    answer_timeout_s: float = setting(
+        20.0, "seconds that a question waits before it is repeated, and then given up", low=0.1, high=3600
+    )
+    max_questions: int = setting(5, "questions put to the person in one dialogue, at most", low=0, high=5)
+    question_repeats: int = setting(1, "how often an unanswered question is repeated", low=0, high=5)
+    catch_up_frames: int = setting(
+        24, "tracker steps between the keyframe and the live stream, at most", low=1, high=10_000
+    )
+    every_frame: bool = setting(False, "track every image and drop none: for recordings, where nothing is live")
+    search_timeout_s: float = setting(30.0, "seconds that a lost target is searched", low=0.1, high=86_400)
+    rechecks: bool = setting(
+        True, "look now and then whether the mask is still on the target, and correct it, where the policy can"
+    )
+    recheck_s: float = setting(0.5, "seconds between two looks", low=0.01, high=3600)
+    recheck_doubt_s: float = setting(
+        0.1, "the same while the target is lost or its mask is in doubt, seconds", low=0.01, high=3600
+    )
+    recheck_below_iou: float = setting(0.6, "a mask is in doubt when its estimated IoU is below this", low=0, high=1)
+    camera_timeout_s: float = setting(
+        2.0, "seconds without an image that are reported while something is going on", low=0.1, high=3600
+    )
+    restart_after_frames: int = setting(
+        3, "so many refused images in a row (another size, stamps in the past) are a new stream", low=1, high=1000
+    )
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name not in _RANGES:
-                if not isinstance(value, bool):
-                    raise ConfigError(f"session.{field.name}: expected true or false, got {value!r}")
-                continue
-            low, high = _RANGES[field.name]
-            wants_int = isinstance(field.default, int)
-            is_number = isinstance(value, int if wants_int else (int, float)) and not isinstance(value, bool)
-            if not is_number or not math.isfinite(value) or not low <= value <= high:
-                kind = "an integer" if wants_int else "a number"
-                raise ConfigError(f"session.{field.name}: expected {kind} {low:g}..{high:g}, got {value!r}")
+        check("session", self)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, object]) -> SessionConfig:

@@ -297,9 +297,9 @@ def test_images_of_any_size_are_normalised(hw: tuple[int, int]) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"max_objects": 0}, "tracker.max_objects: expected 1..64, got 0"),
-        ({"conditioning_slots": 17}, "tracker.conditioning_slots: expected 1..16, got 17"),
-        ({"write_min_iou": 1.5}, "tracker.write_min_iou: expected 0.0..1.0, got 1.5"),
+        ({"max_objects": 0}, "tracker.max_objects: expected an integer 1..64, got 0"),
+        ({"conditioning_slots": 17}, "tracker.conditioning_slots: expected an integer 1..16, got 17"),
+        ({"write_min_iou": 1.5}, "tracker.write_min_iou: expected a number 0..1, got 1.5"),
     ],
 )
 def test_settings_out_of_range_are_refused(values: dict[str, float], message: str) -> None:

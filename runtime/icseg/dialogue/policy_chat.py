@@ -15,95 +15,61 @@ from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from icseg.dialogue.chat_messages import ImageEncoder, ImageFormat, dialogue_messages
-from icseg.dialogue.chat_server import chat_server, request_body
+from icseg.dialogue.chat_server import SERVERS, chat_server, request_body
 from icseg.dialogue.chat_stream import ChatReply, ChatStream, StreamLimits
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.policy import PolicyOutput
 from icseg.dialogue.protocol import STOP_STRINGS, ReplyFault, action_end, close_tag, parse_reply
 from icseg.errors import ConfigError
+from icseg.settings import check, setting
 
 PromptName = Literal["search", "direct"]
 
 _KEPT_FAULT_CHARS = 2000
 """How much of an unusable reply the history keeps: a beginning, so that it is still a prefix of the server's cache."""
 
-_RANGES: dict[str, tuple[float, float]] = {
-    "max_tokens": (1, 32768),
-    "seed": (0, 2**31 - 1),
-    "jpeg_quality": (1, 100),
-    "max_reply_chars": (100, 1_000_000),
-    "repetition_penalty": (0.1, 10.0),
-    "presence_penalty": (-2.0, 2.0),
-    "connect_timeout_s": (0.01, 600.0),
-    "first_token_timeout_s": (0.01, 3600.0),
-    "idle_timeout_s": (0.01, 3600.0),
-    "total_timeout_s": (0.01, 3600.0),
-    "max_retries": (0, 20),
-    "retry_backoff_s": (0.0, 60.0),
-}
-_INTEGERS = ("max_tokens", "seed", "jpeg_quality", "max_reply_chars", "max_retries")
-
 
 @dataclass(frozen=True, slots=True)
 class ChatConfig:
     """Which server, which model, and how long to wait.
 
-    Args:
-        url: base address, e.g. ``http://127.0.0.1:8000/v1``.
-        server: which program listens there: a name in ``chat_server.SERVERS``.
-        model: the name it serves the model under.
-        prompt: ``search`` may ask the person; ``direct`` never asks.
-        strict: read replies as the official scorers do, for comparisons.
-        api_key_env: name of the environment variable that holds the key, or empty for none.
-        max_tokens, seed, repetition_penalty, presence_penalty: decoding; the temperature is always 0. The authors
-            evaluate with penalties of 1.1 and 1.0, which also act on digits and tags; the defaults here are neutral.
-        max_reply_chars: a longer reply without an action is cut off and counts as a fault of the model.
-        image_format, jpeg_quality: how frames travel; ``png`` loses nothing and is about five times larger.
-        connect_timeout_s, first_token_timeout_s, idle_timeout_s: to a connection, to the first token of a try, and
-            between two tokens.
-        total_timeout_s: for one reply with all its tries.
-        max_retries, retry_backoff_s: more tries after a failed connection or HTTP 429 or 5xx; the pause doubles.
+    The temperature is always 0. The authors evaluate with penalties of 1.1 and 1.0, which also act on digits and tags;
+    the defaults here are neutral.
 
     Raises:
         ConfigError: a value is unknown, of the wrong type or out of range.
     """
 
-    url: str = "http://127.0.0.1:8000/v1"
-    server: str = "openai"
-    model: str = "icseg"
-    prompt: PromptName = "search"
-    strict: bool = False
-    api_key_env: str = ""
-    max_tokens: int = 1024
-    seed: int = 0
-    repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    max_reply_chars: int = 16384
-    image_format: ImageFormat = "jpeg"
-    jpeg_quality: int = 95
-    connect_timeout_s: float = 2.0
-    first_token_timeout_s: float = 30.0
-    idle_timeout_s: float = 10.0
-    total_timeout_s: float = 60.0
-    max_retries: int = 2
-    retry_backoff_s: float = 0.25
+    url: str = setting("http://127.0.0.1:8000/v1", "base address of the server")
+    server: str = setting("openai", "which program listens there", choices=tuple(SERVERS))
+    model: str = setting("icseg", "the name that the server has for the model")
+    prompt: PromptName = setting(  # noqa: RUF009
+        "search", "search may ask the person; direct never asks", choices=("search", "direct")
+    )
+    strict: bool = setting(False, "read replies as the official scorers do, for comparisons")
+    api_key_env: str = setting("", "name of the environment variable that holds the key; empty = none")
+    max_tokens: int = setting(1024, "tokens of a reply at most", low=1, high=32_768)
+    seed: int = setting(0, "of the decoding", low=0, high=2**31 - 1)
+    repetition_penalty: float = setting(1.0, "of the decoding; 1 = none", low=0.1, high=10)
+    presence_penalty: float = setting(0.0, "of the decoding; 0 = none", low=-2, high=2)
+    max_reply_chars: int = setting(
+        16_384, "a longer reply without an action is cut off and is the model's fault", low=100, high=1_000_000
+    )
+    image_format: ImageFormat = setting(  # noqa: RUF009
+        "jpeg", "how images travel; png loses nothing and is about five times larger", choices=("jpeg", "png")
+    )
+    jpeg_quality: int = setting(95, "of images that travel as JPEG", low=1, high=100)
+    connect_timeout_s: float = setting(2.0, "seconds to a connection", low=0.01, high=600)
+    first_token_timeout_s: float = setting(30.0, "seconds to the first token of a try", low=0.01, high=3600)
+    idle_timeout_s: float = setting(10.0, "seconds between two tokens", low=0.01, high=3600)
+    total_timeout_s: float = setting(60.0, "seconds for one reply with all its tries", low=0.01, high=3600)
+    max_retries: int = setting(2, "more tries after a failed connection or HTTP 429 or 5xx", low=0, high=20)
+    retry_backoff_s: float = setting(0.25, "seconds before the second try; doubled before each other", low=0, high=60)
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            kinds = int if name in _INTEGERS else (int, float)
-            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-                kind = "an integer" if name in _INTEGERS else "a number"
-                raise ConfigError(f"chat.{name}: expected {kind} {low:g}..{high:g}, got {value!r}")
-        for name, allowed in (("prompt", ("search", "direct")), ("image_format", ("jpeg", "png"))):
-            if getattr(self, name) not in allowed:
-                raise ConfigError(f"chat.{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
-        if not isinstance(self.model, str) or not self.model:
-            raise ConfigError(f"chat.model: expected the name of a model, got {self.model!r}")
-        if not isinstance(self.strict, bool):
-            raise ConfigError(f"chat.strict: expected true or false, got {self.strict!r}")
-        if not isinstance(self.api_key_env, str):
-            raise ConfigError("chat.api_key_env: expected the name of an environment variable")
+        check("chat", self)
+        if not self.model:
+            raise ConfigError("chat.model: expected the name of a model, got an empty text")
         endpoint_url(self.url)
         chat_server(self.server).penalty_fields(self.repetition_penalty, self.presence_penalty)
 

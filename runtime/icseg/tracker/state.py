@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from icseg.errors import ConfigError
+from icseg.settings import check, setting
 from icseg.tracker.extent import Extent
 from icseg.tracker.memory_bank import BankShape, MemoryBank
 from icseg.types import Frame, MaskBool, TrackResult
@@ -15,55 +15,61 @@ UNBOUNDED = 100.0
 
 @dataclass(frozen=True, slots=True)
 class TrackerConfig:
-    """How the tracker remembers.
-
-    Attributes:
-        max_objects: objects tracked at once, 1..64.
-        conditioning_slots: prompted frames kept per object, the first and the latest ones, 1..16.
-        writes_lost_frames: remember frames in which the object is not visible, as SAM 2 does. Off, because a long
-            occlusion would push everything that shows the object out of the memory.
-        visible_min_iou: an object whose mask's estimated IoU is below this is not visible, whatever its object score
-            says, 0..1. SAM 2 has no such bound; near the threshold of the score the masks of absent objects are scraps.
-        min_piece_share: pieces of a mask smaller than this share of its largest are not shown, 0..1. Pieces of a partly
-            hidden thing are larger; specks beside it would spoil its box.
-        write_min_share: masks smaller than this share of the object's largest so far are not remembered, 0..1: a sliver
-            beside what hides the object says little of it, and is often not of it.
-        write_min_iou: remember only frames whose estimated mask IoU is at least this, 0..1.
-        box_slack: share of a prompt box's side by which the prompted mask may reach beyond it, and a cell of the mask's
-            own besides; 0..100, 100 = as SAM 2, which has no such bound.
-        max_growth: a mask whose side is more than this many times the object's largest so far is not remembered, and of
-            its pieces only those that fit are shown; 1..100, 100 = as SAM 2, which has no such bound. A thing that
-            comes out from behind another, or into the picture, grows by half and more: a narrow bound loses it.
+    """How the tracker remembers, and what of a mask it shows.
 
     Raises:
         ConfigError: a value is outside its range.
     """
 
-    max_objects: int = 8
-    conditioning_slots: int = 2
-    writes_lost_frames: bool = False
-    write_min_iou: float = 0.5
-    max_growth: float = 2.0
-    box_slack: float = 0.05
-    visible_min_iou: float = 0.5
-    write_min_share: float = 0.3
-    min_piece_share: float = 0.1
+    max_objects: int = setting(8, "things tracked at once", low=1, high=64)
+    conditioning_slots: int = setting(
+        2, "prompted images kept per thing, the first and the latest ones", low=1, high=16
+    )
+    writes_lost_frames: bool = setting(
+        False,
+        # a long occlusion would push everything that shows the thing out of the memory
+        "remember images in which the thing is not visible, as SAM 2 does",
+    )
+    write_min_iou: float = setting(0.5, "remember only masks whose estimated IoU is at least this", low=0, high=1)
+    max_growth: float = setting(
+        2.0,
+        # a thing that comes out from behind another, or into the picture, grows by half and more
+        "a mask whose side is more than this many times the thing's largest so far is not remembered, and of its "
+        "pieces only those that fit are shown; 100 = no bound, as SAM 2",
+        low=1,
+        high=UNBOUNDED,
+    )
+    box_slack: float = setting(
+        0.05,
+        "share of a prompt box's side by which the prompted mask may reach beyond it, and a cell of the mask's own "
+        "besides; 100 = no bound, as SAM 2",
+        low=0,
+        high=UNBOUNDED,
+    )
+    visible_min_iou: float = setting(
+        0.5,
+        # near the threshold of the score the masks of absent things are scraps
+        "a thing whose mask's estimated IoU is below this is not visible, whatever its score says; 0 = as SAM 2",
+        low=0,
+        high=1,
+    )
+    write_min_share: float = setting(
+        0.3,
+        # a sliver beside what hides the thing says little of it, and is often not of it
+        "masks smaller than this share of the thing's largest so far are not remembered; 0 = as SAM 2",
+        low=0,
+        high=1,
+    )
+    min_piece_share: float = setting(
+        0.1,
+        # pieces of a partly hidden thing are larger; specks beside it would spoil its box
+        "pieces of a mask smaller than this share of its largest are not shown; 0 = as SAM 2",
+        low=0,
+        high=1,
+    )
 
     def __post_init__(self) -> None:
-        ranges = {
-            "max_objects": (1, 64),
-            "conditioning_slots": (1, 16),
-            "write_min_iou": (0.0, 1.0),
-            "visible_min_iou": (0.0, 1.0),
-            "min_piece_share": (0.0, 1.0),
-            "write_min_share": (0.0, 1.0),
-            "max_growth": (1.0, UNBOUNDED),
-            "box_slack": (0.0, UNBOUNDED),
-        }
-        for name, (low, high) in ranges.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ConfigError(f"tracker.{name}: expected {low}..{high}, got {value}")
+        check("tracker", self)
 
     @classmethod
     def plain_sam2(cls, *, max_objects: int = 8, conditioning_slots: int = 2) -> TrackerConfig:
