@@ -105,6 +105,21 @@ def test_a_box_is_followed_without_a_question(rig: Callable[..., Rig]) -> None:
     assert r.session.state is State.TRACKING
 
 
+def test_a_new_stream_ends_what_goes_on_and_takes_older_stamps(rig: Callable[..., Rig]) -> None:
+    r = rig(GiveUp("no"))
+    r.camera(3)
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    r.step(1)
+    r.session.begin_stream("the clock was set back")
+    r.frames = 0
+    r.camera()
+    (failed,) = r.step(1)
+    assert isinstance(failed, events.Failed)
+    assert "the clock was set back" in failed.error
+    assert r.session.newest_frame is r.session.frame_at(0) is not None
+    assert kinds(r.say("the mug")) == [events.Thinking, events.GaveUp]
+
+
 def test_points_are_followed_too(rig: Callable[..., Rig]) -> None:
     r = rig()
     r.camera(2)

@@ -66,6 +66,10 @@ class FrameBuffer:
         """Frames later than a stamp, oldest first."""
         return [frame for frame in self._frames if frame.stamp_ns > stamp_ns]
 
+    def at(self, stamp_ns: int) -> Frame | None:
+        """The frame with this stamp, or None."""
+        return next((frame for frame in reversed(self._frames) if frame.stamp_ns == stamp_ns), None)
+
     def clear(self) -> None:
         """Forget everything."""
         self._frames.clear()

@@ -112,6 +112,20 @@ class Session:
         """The frame that the question which waits is about; None when none waits."""
         return self._conversation.newest if self._question is not None and self._conversation is not None else None
 
+    def begin_stream(self, why: str) -> None:
+        """The frames from now on do not follow the ones before; for the thread that steps."""
+        self._stream.buffer.clear()
+        self._fail_restarted(why)
+
+    @property
+    def newest_frame(self) -> Frame | None:
+        """The newest frame that was taken up; for the thread that steps."""
+        return self._stream.buffer.newest
+
+    def frame_at(self, stamp_ns: int) -> Frame | None:
+        """A frame that is still kept; for the thread that steps."""
+        return self._stream.buffer.at(stamp_ns)
+
     def step(self) -> list[events.Event]:
         """Take what came in, let the dialogue go on if it has decided, and do at most one tracker step."""
         arrived, dropped = self._inbox.drain()
@@ -152,8 +166,11 @@ class Session:
         except ValueError as error:
             self._emit(events.Rejected(self._stream.stamp_ns, str(error)))
         except StreamRestarted as restart:
-            if self.state.is_busy:
-                self._fail(f"the stream started anew ({restart}); please say again what you want")
+            self._fail_restarted(str(restart))
+
+    def _fail_restarted(self, why: str) -> None:
+        if self.state.is_busy:
+            self._fail(f"the stream started anew ({why}); please say again what you want")
 
     def _take_words(self, words: Words, text: str, at: float) -> None:
         stamp_ns, ticket = self._stream.stamp_ns, words.ticket

@@ -5,6 +5,7 @@ It knows the things of the simulated table and nothing else. Which engine runs t
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -30,7 +31,7 @@ MAX_INSIDE = 0.85
 
 
 class NanoDetector:
-    """A ``Detector`` on one runner; keeps no state between images.
+    """A ``Detector`` on one runner; keeps no state between images; any thread may call it.
 
     Args:
         runner: of the graph that ``detector_graph`` describes.
@@ -58,6 +59,7 @@ class NanoDetector:
             raise ValueError(f"detector: expected tensors {inputs} and {outputs}, got {got}")
         self._runner, self._facts = runner, facts
         self._mean, self._std = tuple(image_mean), tuple(image_std)
+        self._running = threading.Lock()
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -85,8 +87,10 @@ class NanoDetector:
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
             raise ValueError(f"detector image: expected uint8 (H, W, 3), got {image.dtype} {image.shape}")
         planes = normalise_image(image, self._size, self._mean, self._std)
-        outputs = self._runner.run({graph.IMAGE: planes})
-        return decode(outputs, self._facts, image_hw=(image.shape[0], image.shape[1]))
+        # the policy looks in one thread, a watch in another, and outputs last until the next run
+        with self._running:
+            outputs = self._runner.run({graph.IMAGE: planes})
+            return decode(outputs, self._facts, image_hw=(image.shape[0], image.shape[1]))
 
 
 def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tuple[int, int]) -> list[Detection]:

@@ -132,9 +132,9 @@ class CandidatesPolicy:
         if dialogue.is_cancelled():
             raise Cancelled("the dialogue was cancelled")
         key = (frame.stamp_ns, frame.index, id(frame))
-        if key in self._seen:
-            self._seen.move_to_end(key)
-            return self._seen[key][1]
+        # one look-up: another dialogue's thread may drop the entry meanwhile
+        if (known := self._seen.get(key)) is not None:
+            return known[1]
         started_s = time.perf_counter()
         detections = self._detector.detect(frame.image)
         timings_ms["detect"] += (time.perf_counter() - started_s) * 1e3

@@ -1,0 +1,107 @@
+"""What goes through the node, for diagnostics: rates, times by stage, drops, faults. Filled by the worker, read by others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from icseg import events
+from icseg_ros.camera import Taken
+
+KEPT = 300
+"""Masks whose times are kept."""
+RATE_WINDOW_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficFacts:
+    """A snapshot.
+
+    Attributes:
+        masks: published since the node was activated.
+        masks_per_s: over the last seconds.
+        times_ms: stage -> (median, 95th percentile) of the last masks; ``total`` is from the image's arrival to the
+            mask's publication.
+        dropped: images of the stream that were passed over.
+        faults: since the node was activated.
+        last_fault: in words; empty when there was none.
+        last_fault_s: seconds ago.
+    """
+
+    masks: int = 0
+    masks_per_s: float = 0.0
+    times_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    dropped: int = 0
+    faults: int = 0
+    last_fault: str = ""
+    last_fault_s: float = 0.0
+
+
+class Traffic:
+    """Counts and times. Any thread may read; one writes."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: dict[int, Taken] = {}
+        self._times: deque[dict[str, float]] = deque(maxlen=KEPT)
+        self._published_at: deque[float] = deque(maxlen=KEPT)
+        self._masks = self._dropped = self._faults = 0
+        self._last_fault, self._last_fault_at = "", 0.0
+
+    def took(self, taken: Taken) -> None:
+        """An image was taken up."""
+        with self._lock:
+            self._taken[taken.frame.stamp_ns] = taken
+            while len(self._taken) > KEPT:
+                self._taken.pop(next(iter(self._taken)))
+
+    def published(self, event: events.Tracked, spent_ms: Mapping[str, float]) -> None:
+        """A mask went out: ``spent_ms`` is what its messages took."""
+        now = time.monotonic()
+        with self._lock:
+            self._masks += 1
+            self._dropped = event.dropped
+            self._published_at.append(now)
+            taken = self._taken.get(event.stamp_ns)
+            if taken is None or not event.is_live:
+                return
+            after = event.timings_ms.get("postprocess", 0.0)
+            self._times.append(
+                {
+                    "wait": taken.wait_ms,
+                    "convert": taken.convert_ms,
+                    "model": sum(event.timings_ms.values()) - after,
+                    "postprocess": after,
+                    "publish": sum(spent_ms.values()),
+                    "total": (now - taken.received_at) * 1e3,
+                }
+            )
+
+    def fault(self, what: str) -> None:
+        """Something went wrong that the node goes on after."""
+        with self._lock:
+            self._faults += 1
+            self._last_fault, self._last_fault_at = what, time.monotonic()
+
+    def facts(self) -> TrafficFacts:
+        """Now."""
+        now = time.monotonic()
+        with self._lock:
+            recent = sum(now - at <= RATE_WINDOW_S for at in self._published_at)
+            stages = {stage: [row[stage] for row in self._times] for stage in (self._times[0] if self._times else {})}
+            return TrafficFacts(
+                self._masks,
+                recent / RATE_WINDOW_S,
+                {
+                    stage: (float(np.median(spent)), float(np.percentile(spent, 95)))
+                    for stage, spent in stages.items()
+                },
+                self._dropped,
+                self._faults,
+                self._last_fault,
+                now - self._last_fault_at if self._faults else 0.0,
+            )

@@ -1,0 +1,480 @@
+"""The one thread that owns the model: takes the newest image, steps the talks, hands over what came of it.
+
+Knows no rclpy: images come from a camera, results go to outputs and an announcer, requests come as calls that are done
+between two steps. Nothing here waits for the policy, for a person or for a publisher.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+
+from icseg import events
+from icseg.config import SessionConfig
+from icseg.errors import ConfigError, IcsegError
+from icseg.intent import is_command, is_stop
+from icseg.mask_ops.native import distance_peak
+from icseg.session import Session
+from icseg.state import State
+from icseg.types import Frame, Prompt
+from icseg_msgs.action import ClarifySegment
+from icseg_msgs.msg import DialogueState
+from icseg_ros.announcer import Announcer, state_code
+from icseg_ros.camera import CameraInput
+from icseg_ros.depth import DepthInput
+from icseg_ros.goals import Goal, GoalResult
+from icseg_ros.models import Models
+from icseg_ros.outputs import Outputs
+from icseg_ros.still import Still, StillOutcome, StillResult
+from icseg_ros.talk import Talk
+from icseg_ros.traffic import Traffic
+from std_msgs.msg import Header
+
+NAP_S = 0.02
+"""How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
+MAX_STILLS = 8
+POLICY_THREADS = 2
+"""A still's policy goes on while the live dialogue's waits for its server."""
+
+Reply = Callable[[bool, str], None]
+"""Whether something was accepted, and why not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """Where images come from and results go."""
+
+    camera: CameraInput
+    depth: DepthInput
+    outputs: Outputs
+    announcer: Announcer
+
+
+class Worker:
+    """Runs from ``start`` to ``stop``; every other method may be called from any thread and returns at once.
+
+    Args:
+        models: loaded.
+        config: of the sessions.
+        language: of the questions.
+        devices: around it.
+        traffic: counts and times, for diagnostics.
+        log: takes what people should know.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        models: Models,
+        config: SessionConfig,
+        language: str,
+        devices: Devices,
+        traffic: Traffic,
+        log: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._models, self._config, self._language = models, config, language
+        self._camera, self._depth = devices.camera, devices.depth
+        self._outputs, self._announcer = devices.outputs, devices.announcer
+        self._traffic, self._log, self._clock = traffic, log, clock
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
+        self._numbers, self._question_id = count(1), 0
+        self._live = self._new_talk()
+        self._picture: tuple[Talk, Header] | None = None
+        self._stills: list[tuple[Still, Callable[[StillResult], None]]] = []
+        self._goal: Goal | None = None
+        self._answers: dict[tuple[Talk, int], Reply] = {}
+        self._header: Header | None = None
+        self._reported: tuple[object, ...] = ()
+        self._is_enabled = True
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="icseg-worker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End: whatever waits is told, and the thread is gone when this returns."""
+        self._is_over.set()
+        self._camera.wake()
+        self._thread.join()
+        self._policy_threads.shutdown(wait=False, cancel_futures=True)
+
+    def say(self, text: str) -> None:
+        """What a person said or typed."""
+        self._post(lambda: self._take_words(text))
+
+    def say_answer(self, text: str) -> None:
+        """Words that can only be an answer."""
+        self._post(lambda: self._track_answer(self._current(), self._current().session.answer(text), self._log_refusal))
+
+    def point_at(self, prompt: Prompt) -> None:
+        """A target that was shown in the live image."""
+        self._post(lambda: self._live.point_at(prompt))
+
+    def answer(self, dialogue_id: str, question_id: int, text: str, option: int, reply: Reply) -> None:
+        """An answer that names its question; ``reply`` is called in the worker's thread."""
+        self._post(lambda: self._take_answer(dialogue_id, question_id, text, option, reply))
+
+    def begin_goal(
+        self,
+        request: ClarifySegment.Goal,
+        picture: tuple[Frame, Header] | None,
+        done: Callable[[GoalResult], None],
+        progress: Callable[[], None],
+    ) -> None:
+        """A goal of the action: pre-empts the one before it. ``done`` and ``progress`` are called in the worker's thread."""
+        self._post(lambda: self._begin_goal(request, picture, done, progress))
+
+    def cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
+        """End the goal with this ``done``, and what it began."""
+        self._post(lambda: self._cancel_goal(done))
+
+    def segment(
+        self,
+        picture: tuple[Frame, Header] | None,
+        request: Prompt | str,
+        answers: Sequence[str],
+        timeout_s: float,
+        done: Callable[[StillResult, Header], None],
+    ) -> None:
+        """One picture, by default the newest image; ``done`` is called in the worker's thread."""
+        self._post(lambda: self._segment(picture, request, answers, timeout_s, done))
+
+    def cancel(self) -> None:
+        """Stop what goes on; the stream goes on."""
+        self._post(self._stop_everything)
+
+    def reset(self) -> None:
+        """Forget everything, the kept images too."""
+        self._post(self._reset)
+
+    def set_enabled(self, is_enabled: bool) -> None:
+        """Take images, or rest: nothing is computed then."""
+        self._post(lambda: self._enable(is_enabled))
+
+    @property
+    def state(self) -> State:
+        """Of the live talk."""
+        return self._live.state
+
+    def _post(self, call: Callable[[], None]) -> None:
+        self._calls.put(call)
+        self._camera.wake()
+
+    def _run(self) -> None:
+        while not self._is_over.is_set():
+            try:
+                if not self._turn():
+                    self._camera.wait(NAP_S)
+            except Exception as error:  # noqa: BLE001  # nothing that is wrong in one image or answer may end the node
+                self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
+                self._log(traceback.format_exc())
+                self._end_goal(ClarifySegment.Result.FAILED, f"unexpected {type(error).__name__}: {error}")
+                self._reset()
+        self._close()
+
+    def _turn(self) -> bool:
+        """One round; whether anything was done."""
+        has_called = self._make_calls()
+        has_image = self._take_image()
+        new = self._live.step()
+        for event in new:
+            self._take_event(self._live, event)
+        has_more = self._step_picture()
+        self._step_stills()
+        self._watch_goal()
+        self._report()
+        return has_called or has_image or bool(new) or has_more
+
+    def _make_calls(self) -> bool:
+        has_called = False
+        while not self._calls.empty():
+            self._calls.get()()
+            has_called = True
+        return has_called
+
+    def _take_image(self) -> bool:
+        taken = self._camera.take()
+        if taken is None:
+            return False
+        self._header = taken.header
+        self._traffic.took(taken)
+        if taken.jumped_back:
+            self._traffic.fault("stamps went back: the stream began anew")
+            self._live.session.begin_stream("its stamps went back")
+        self._live.session.push_frame(taken.frame)
+        return True
+
+    def _take_event(self, talk: Talk, event: events.Event) -> None:
+        header = self._header_of(talk, event.stamp_ns)
+        match event:
+            case events.Asked():
+                self._ask(talk, event, header)
+            case events.Tracked() if header is not None:
+                self._publish(talk, event, header)
+            case events.Thinking() if talk is self._live and self._picture is not None:
+                self._end_goal(ClarifySegment.Result.PREEMPTED, "another command came")
+            case events.GaveUp():
+                self._announcer.tell(event.reason, talk.dialogue.language)
+            case events.Failed():
+                self._traffic.fault(event.error)
+                self._log(event.error)
+                self._announcer.tell(event.error, talk.dialogue.language)
+            case events.Degraded() | events.Rejected():
+                self._traffic.fault(event.error)
+                self._log(event.error)
+            case events.CameraStalled():
+                self._traffic.fault(f"no image for {event.silent_s:.1f} s while something is going on")
+        if talk is self._current() and talk.dialogue.question is None:
+            self._announcer.withdraw()
+        self._resolve_answer(talk, event)
+        if self._goal is not None and self._goal.talk is talk:
+            is_picture = self._picture is not None and self._picture[0] is talk
+            if (result := self._goal.result_of(event, header, is_picture=is_picture)) is not None:
+                self._finish_goal(result)
+
+    def _header_of(self, talk: Talk, stamp_ns: int) -> Header | None:
+        if self._picture is not None and self._picture[0] is talk:
+            return self._picture[1]
+        return self._camera.header_of(stamp_ns)
+
+    def _ask(self, talk: Talk, asked: events.Asked, header: Header | None) -> None:
+        if not asked.is_repeat:
+            self._question_id += 1
+        header = header if header is not None else Header()
+        self._announcer.ask(header, talk.dialogue, asked, self._question_id)
+        frame = talk.session.question_frame
+        if frame is not None and asked.choices and not asked.is_repeat:
+            prompts = [Prompt(choice.box_image_px) for choice in asked.choices]
+            things = list(self._models.tracker.segment(frame, prompts).objects.values())
+            self._outputs.publish_candidates(header, frame.image, asked.choices, things, talk.dialogue.id)
+
+    def _publish(self, talk: Talk, event: events.Tracked, header: Header) -> None:
+        (thing,) = event.result.objects.values()
+        frame = talk.session.frame_at(event.stamp_ns)
+        point = None
+        if self._depth.is_enabled and not thing.is_lost and (peak := distance_peak(thing.mask)) is not None:
+            point = self._depth.point_of(thing.mask, event.stamp_ns, (peak[0], peak[1]))
+        spent_ms = self._outputs.publish_tracked(
+            header,
+            frame.image if frame is not None else None,
+            thing,
+            dialogue_id=talk.dialogue.id,
+            label=talk.dialogue.label,
+            is_live=event.is_live,
+            dropped=event.dropped + self._camera.counts().overwritten,
+            point=point,
+        )
+        self._traffic.published(event, spent_ms)
+
+    def _take_words(self, text: str) -> None:
+        if self._picture is not None:
+            talk, _ = self._picture
+            if is_stop(text) or (talk.state is State.ASKING and not is_command(text)):
+                talk.session.say(text)
+                return
+        self._live.session.say(text)
+
+    def _current(self) -> Talk:
+        """The talk whose question waits: a goal's own picture comes before the stream."""
+        return self._picture[0] if self._picture is not None else self._live
+
+    def _take_answer(self, dialogue_id: str, question_id: int, text: str, option: int, reply: Reply) -> None:
+        talk = self._current()
+        asked = talk.dialogue.question
+        if asked is None:
+            reply(False, "no question waits")
+        elif dialogue_id not in ("", talk.dialogue.id) or question_id not in (0, self._question_id):
+            reply(False, f"question {self._question_id} of dialogue {talk.dialogue.id} waits, not {question_id} of {dialogue_id!r}")
+        elif not text and option >= len(asked.options):
+            reply(False, f"option: expected 0..{len(asked.options) - 1}, got {option}" if asked.options else "the question offers no options: answer it in words")
+        else:
+            words = text or asked.options[option]
+            self._track_answer(talk, talk.session.answer(words, asked.question_id), reply)
+
+    def _track_answer(self, talk: Talk, ticket: int, reply: Reply) -> None:
+        self._answers[talk, ticket] = reply
+
+    def _resolve_answer(self, talk: Talk, event: events.Event) -> None:
+        match event:
+            case events.Answered() | events.Stopped():
+                outcome = True, ""
+            case events.Rejected():
+                outcome = False, event.error
+            case _:
+                return
+        if (reply := self._answers.pop((talk, event.ticket), None)) is not None:
+            reply(*outcome)
+
+    def _log_refusal(self, is_accepted: bool, why: str) -> None:
+        if not is_accepted:
+            self._log(why)
+
+    def _begin_goal(
+        self,
+        request: ClarifySegment.Goal,
+        picture: tuple[Frame, Header] | None,
+        done: Callable[[GoalResult], None],
+        progress: Callable[[], None],
+    ) -> None:
+        self._end_goal(ClarifySegment.Result.PREEMPTED, "another goal came")
+        if not self._is_enabled and picture is None:
+            done(GoalResult(ClarifySegment.Result.FAILED, "the node is not enabled: call ~/enable"))
+            return
+        talk = self._live
+        if picture is not None:
+            talk = self._new_talk()
+            talk.session.push_frame(picture[0])
+            self._picture = talk, picture[1]
+        max_questions = None if request.max_turns < 0 else request.max_turns
+        try:
+            ticket = talk.command(request.command, max_questions=max_questions, language=request.language)
+        except ConfigError as error:
+            self._close_picture()
+            done(GoalResult(ClarifySegment.Result.INVALID_GOAL, str(error)))
+            return
+        ends_at = self._clock() + request.timeout_s if request.timeout_s > 0 else None
+        self._goal = Goal(talk, ticket, ends_at, done, progress)
+
+    def _cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
+        if self._goal is not None and self._goal.done is done:
+            self._stop_goal(ClarifySegment.Result.CANCELED, "canceled by the client")
+
+    def _watch_goal(self) -> None:
+        goal = self._goal
+        if goal is not None and goal.ends_at is not None and self._clock() >= goal.ends_at:
+            self._stop_goal(ClarifySegment.Result.TIMED_OUT, "the goal's timeout_s is over")
+
+    def _stop_goal(self, outcome: int, reason: str) -> None:
+        """End the goal and what it began."""
+        if self._goal is not None and self._goal.talk is self._live:
+            self._live.session.say("stop")
+        self._end_goal(outcome, reason)
+
+    def _end_goal(self, outcome: int, reason: str) -> None:
+        if self._goal is not None:
+            self._finish_goal(self._goal.ended(outcome, reason))
+
+    def _finish_goal(self, result: GoalResult) -> None:
+        goal, self._goal = self._goal, None
+        self._close_picture()
+        if goal is not None:
+            goal.done(result)
+
+    def _close_picture(self) -> None:
+        if self._picture is not None:
+            self._picture[0].close()
+            self._picture = None
+            self._announcer.withdraw()
+
+    def _step_picture(self) -> bool:
+        if self._picture is None:
+            return False
+        talk = self._picture[0]
+        new = talk.step()
+        for event in new:
+            if self._picture is not None:
+                self._take_event(talk, event)
+        return bool(new)
+
+    def _segment(
+        self,
+        picture: tuple[Frame, Header] | None,
+        request: Prompt | str,
+        answers: Sequence[str],
+        timeout_s: float,
+        done: Callable[[StillResult, Header], None],
+    ) -> None:
+        if picture is None:
+            newest = self._live.session.newest_frame
+            if newest is None or self._header is None:
+                done(StillResult(StillOutcome.NO_IMAGE, "no image came yet: check the camera"), Header())
+                return
+            picture = newest, self._camera.header_of(newest.stamp_ns) or self._header
+        frame, header = picture
+        if len(self._stills) >= MAX_STILLS:
+            done(StillResult(StillOutcome.FAILED, f"{MAX_STILLS} such requests are being worked on: try again"), header)
+            return
+        models, executor = self._models, self._policy_threads
+        still = Still(
+            frame, models.policy, models.tracker, executor, self._clock, timeout_s=timeout_s, answers=answers
+        )
+        if isinstance(request, Prompt):
+            try:
+                done(still.segment(request), header)
+            except IcsegError as error:
+                done(StillResult(StillOutcome.FAILED, str(error)), header)
+            return
+        still.command(request)
+        self._stills.append((still, lambda result: done(result, header)))
+
+    def _step_stills(self) -> None:
+        for entry in list(self._stills):
+            still, done = entry
+            try:
+                result = still.poll()
+            except IcsegError as error:
+                result = StillResult(StillOutcome.FAILED, str(error))
+            if result is not None:
+                self._stills.remove(entry)
+                still.close()
+                done(result)
+
+    def _stop_everything(self) -> None:
+        self._end_goal(ClarifySegment.Result.CANCELED, "~/cancel was called")
+        self._live.session.say("stop")
+
+    def _reset(self) -> None:
+        self._end_goal(ClarifySegment.Result.CANCELED, "the node was reset")
+        self._live.close()
+        self._refuse_answers("the node was reset")
+        self._live = self._new_talk()
+        self._announcer.withdraw()
+
+    def _enable(self, is_enabled: bool) -> None:
+        if is_enabled != self._is_enabled:
+            self._is_enabled = is_enabled
+            self._camera.set_active(is_enabled)
+            self._reset()
+
+    def _refuse_answers(self, why: str) -> None:
+        for reply in self._answers.values():
+            reply(False, why)
+        self._answers.clear()
+
+    def _report(self) -> None:
+        talk = self._current()
+        dialogue = talk.dialogue
+        code = state_code(talk.state, dialogue) if self._is_enabled else DialogueState.INACTIVE
+        now = (code, dialogue.id, dialogue.turns, dialogue.reason, len(dialogue.transcript))
+        if now != self._reported:
+            self._reported = now
+            self._announcer.report(code, dialogue, self._header)
+            if self._goal is not None:
+                self._goal.progress()
+
+    def _new_talk(self) -> Talk:
+        session = Session(
+            self._models.policy, self._models.tracker, self._config, executor=self._policy_threads, clock=self._clock
+        )
+        return Talk(session, lambda: str(next(self._numbers)), self._language)
+
+    def _close(self) -> None:
+        self._make_calls()
+        self._end_goal(ClarifySegment.Result.FAILED, "the node was deactivated")
+        for still, done in self._stills:
+            still.close()
+            done(StillResult(StillOutcome.FAILED, "the node was deactivated"))
+        self._refuse_answers("the node was deactivated")
+        self._live.close()
+        self._announcer.withdraw()
+        self._announcer.report(DialogueState.INACTIVE, self._live.dialogue, self._header)
