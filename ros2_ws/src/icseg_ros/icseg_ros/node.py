@@ -6,9 +6,13 @@ Knows transitions, parameters and topics; what is computed, said and published i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any
 
+from icseg.dialogue.policy_chat import ChatConfig
 from icseg.errors import ConfigError, IcsegError
 from icseg.settings import Setting
+from icseg.tracker.state import TrackerConfig
 from icseg.types import Prompt
 from icseg_msgs.msg import Question, RoiStamped
 from icseg_ros import diagnostics
@@ -16,7 +20,7 @@ from icseg_ros.announcer import Announcer
 from icseg_ros.camera import CameraInput
 from icseg_ros.clarify_action import ClarifyAction
 from icseg_ros.depth import DepthInput
-from icseg_ros.models import Models, load_models
+from icseg_ros.models import Models, ModelSettings, load_models
 from icseg_ros.outputs import Outputs
 from icseg_ros.parameters import Settings, all_settings, declare_all, read_all
 from icseg_ros.services import Services
@@ -35,10 +39,18 @@ WORDS_DEPTH = 10
 
 
 class ClarifySegmentNode(LifecycleNode):
-    """Ask on the robot, masks in real time."""
+    """Ask on the robot, masks in real time.
 
-    def __init__(self, **arguments: object) -> None:
+    Args:
+        load: how models are loaded.
+        arguments: of ``rclpy.node.Node``.
+    """
+
+    def __init__(
+        self, *, load: Callable[[ModelSettings, TrackerConfig, ChatConfig], Models] = load_models, **arguments: Any
+    ) -> None:
         super().__init__(NAME, **arguments)
+        self._load = load
         declare_all(self)
         self._known: dict[str, Setting] = {item.name: item for item in all_settings()}
         self.add_on_set_parameters_callback(self._check_parameters)
@@ -74,7 +86,7 @@ class ClarifySegmentNode(LifecycleNode):
         begin = time.monotonic()
         try:
             self._settings = settings = read_all(self)
-            self._models = load_models(settings.model, settings.tracker, settings.chat)
+            self._models = self._load(settings.model, settings.tracker, settings.chat)
             self._camera = CameraInput(self, settings.camera, self._images)
             self._depth = DepthInput(self, settings.depth, self._images)
             self._outputs = Outputs(self, settings.publish)
