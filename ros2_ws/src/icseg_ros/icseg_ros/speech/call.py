@@ -1,0 +1,192 @@
+"""One goal at a time to one action server, which may be absent, reject, hang or die.
+
+Knows actions and deadlines; nothing of speech. Belongs to the mailbox: every method runs as a piece of its work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from action_msgs.msg import GoalStatus
+from rclpy.action import ActionClient
+from rclpy.node import Node
+
+from icseg_ros.speech.mailbox import Mailbox
+
+
+class Outcome(Enum):
+    """How a call ended."""
+
+    SUCCEEDED = auto()
+    CANCELED = auto()
+    EXPIRED = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The end of a call.
+
+    Attributes:
+        outcome: SUCCEEDED; CANCELED by ``cancel`` or by the server; EXPIRED = the goal's own time was over, and the
+            server stopped when told so; FAILED.
+        result: the action's result, also of a goal that was aborted; None = there is none.
+        error: what went wrong, with the server's name; empty unless FAILED.
+    """
+
+    outcome: Outcome
+    result: Any = None
+    error: str = ""
+
+
+class _Step(Enum):
+    WAITING = auto()  # for the server to be there
+    SENT = auto()  # the server has the goal and says nothing yet
+    RUNNING = auto()
+    CANCELING = auto()
+
+
+@dataclass(eq=False)
+class _Call:
+    goal: Any
+    limit_s: float
+    on_began: Callable[[], None]
+    on_ended: Callable[[Ended], None]
+    deadline: float
+    step: _Step = _Step.WAITING
+    handle: Any = None
+    is_expired: bool = False
+
+
+class ActionCaller:
+    """A client of one action.
+
+    Args:
+        node: that the client belongs to.
+        mailbox: whose work this is.
+        action: type of the action.
+        name: of the action.
+        type_name: of the type, for errors.
+        timeout_s: for a server to be there, to take a goal, to cancel one.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        mailbox: Mailbox,
+        action: Any,
+        name: str,
+        type_name: str,
+        timeout_s: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._post, self._clock, self._timeout_s = mailbox.post, clock, timeout_s
+        self._client = ActionClient(node, action, name, callback_group=mailbox.group)
+        self._server = f"the action server {name} ({type_name})"
+        self._call: _Call | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a goal is on its way, runs, or is being cancelled."""
+        return self._call is not None
+
+    def call(self, goal: Any, limit_s: float, on_began: Callable[[], None], on_ended: Callable[[Ended], None]) -> None:
+        """Have a goal carried out; one that still runs is cancelled, and its caller hears no more of it.
+
+        Args:
+            goal: of the action.
+            limit_s: seconds that it may run before it is cancelled.
+            on_began: the server took it.
+            on_ended: called once.
+        """
+        self._drop()
+        self._call = _Call(goal, limit_s, on_began, on_ended, self._clock() + self._timeout_s)
+        self.tick()
+
+    def cancel(self) -> None:
+        """Have the goal end early; ``on_ended`` is called when it has."""
+        call = self._call
+        if call is None or call.step is _Step.CANCELING:
+            return
+        if call.step is not _Step.RUNNING:  # a goal that the server takes later is cancelled then
+            self._end(Ended(Outcome.CANCELED))
+            return
+        call.step, call.deadline = _Step.CANCELING, self._clock() + self._timeout_s
+        call.handle.cancel_goal_async()
+
+    def tick(self) -> bool:
+        """Watch the deadlines. Returns whether there is something to watch."""
+        call = self._call
+        if call is None:
+            return False
+        if call.step is _Step.WAITING and self._client.server_is_ready():
+            self._send(call)
+        elif call.step is _Step.RUNNING and not self._client.server_is_ready():
+            self._fail("went away in the middle; start it again")
+        elif self._clock() >= call.deadline:
+            self._overrun(call)
+        return self._call is not None
+
+    def close(self) -> None:
+        """Cancel what runs and let the client go; nobody is told."""
+        self._drop()
+        self._client.destroy()
+
+    def _drop(self) -> None:
+        call, self._call = self._call, None
+        if call is not None and call.step is _Step.RUNNING:
+            call.handle.cancel_goal_async()
+
+    def _send(self, call: _Call) -> None:
+        call.step, call.deadline = _Step.SENT, self._clock() + self._timeout_s
+        future = self._client.send_goal_async(call.goal)
+        future.add_done_callback(lambda done: self._post(lambda: self._answered(call, done)))
+
+    def _answered(self, call: _Call, done: Any) -> None:
+        handle = done.result()
+        if call is not self._call:
+            if handle.accepted:
+                handle.cancel_goal_async()
+            return
+        if not handle.accepted:
+            self._fail("rejected the goal; see its log")
+            return
+        call.handle, call.step, call.deadline = handle, _Step.RUNNING, self._clock() + call.limit_s
+        future = handle.get_result_async()
+        future.add_done_callback(lambda done: self._post(lambda: self._finished(call, done)))
+        call.on_began()
+
+    def _finished(self, call: _Call, done: Any) -> None:
+        if call is not self._call:
+            return
+        response = done.result()
+        if response.status == GoalStatus.STATUS_SUCCEEDED:
+            self._end(Ended(Outcome.SUCCEEDED, response.result))
+        elif response.status == GoalStatus.STATUS_CANCELED or call.step is _Step.CANCELING:
+            self._end(Ended(Outcome.EXPIRED if call.is_expired else Outcome.CANCELED, response.result))
+        else:
+            self._fail("gave the goal up; see its log", response.result)
+
+    def _overrun(self, call: _Call) -> None:
+        if call.step is _Step.WAITING:
+            self._fail("is not there; start it")
+        elif call.step is _Step.SENT:
+            self._fail(f"said nothing to the goal for {self._timeout_s:g} s; start it again")
+        elif call.step is _Step.RUNNING:
+            call.is_expired = True
+            self.cancel()
+        else:
+            over = f"after its {call.limit_s:.1f} s were over" if call.is_expired else "when it was cancelled"
+            self._fail(f"hangs: it did not end {over}; start it again")
+
+    def _fail(self, error: str, result: Any = None) -> None:
+        self._end(Ended(Outcome.FAILED, result, f"{self._server} {error}"))
+
+    def _end(self, ended: Ended) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.on_ended(ended)
