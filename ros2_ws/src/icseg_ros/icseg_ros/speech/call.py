@@ -55,14 +55,15 @@ class _Call:
     limit_s: float
     on_began: Callable[[], None]
     on_ended: Callable[[Ended], None]
-    deadline: float
+    deadline: float = 0.0
     step: _Step = _Step.WAITING
     handle: Any = None
+    is_unwanted: bool = False
     is_expired: bool = False
 
 
 class ActionCaller:
-    """A client of one action.
+    """A client of one action. ``server`` is what it is called in errors.
 
     Args:
         node: that the client belongs to.
@@ -86,8 +87,10 @@ class ActionCaller:
     ) -> None:
         self._post, self._clock, self._timeout_s = mailbox.post, clock, timeout_s
         self._client = ActionClient(node, action, name, callback_group=mailbox.group)
-        self._server = f"the action server {name} ({type_name})"
+        self.server = f"the action server {name} ({type_name})"
         self._call: _Call | None = None
+        self._next: _Call | None = None
+        self._is_known_absent = False
 
     @property
     def is_busy(self) -> bool:
@@ -95,28 +98,27 @@ class ActionCaller:
         return self._call is not None
 
     def call(self, goal: Any, limit_s: float, on_began: Callable[[], None], on_ended: Callable[[Ended], None]) -> None:
-        """Have a goal carried out; one that still runs is cancelled, and its caller hears no more of it.
+        """Have a goal carried out. One that still runs is cancelled first, and its caller hears no more of it.
 
         Args:
             goal: of the action.
             limit_s: seconds that it may run before it is cancelled.
             on_began: the server took it.
-            on_ended: called once.
+            on_ended: called once, unless another call takes its place.
         """
-        self._drop()
-        self._call = _Call(goal, limit_s, on_began, on_ended, self._clock() + self._timeout_s)
-        self.tick()
+        new = _Call(goal, limit_s, on_began, on_ended)
+        if self._call is None:
+            self._begin(new)
+            return
+        self._call.on_ended = _nobody
+        self._next = new  # many servers reject a goal while another one is being cancelled
+        self._cancel(self._call)
 
     def cancel(self) -> None:
         """Have the goal end early; ``on_ended`` is called when it has."""
-        call = self._call
-        if call is None or call.step is _Step.CANCELING:
-            return
-        if call.step is not _Step.RUNNING:  # a goal that the server takes later is cancelled then
-            self._end(Ended(Outcome.CANCELED))
-            return
-        call.step, call.deadline = _Step.CANCELING, self._clock() + self._timeout_s
-        call.handle.cancel_goal_async()
+        self._next = None
+        if self._call is not None:
+            self._cancel(self._call)
 
     def tick(self) -> bool:
         """Watch the deadlines. Returns whether there is something to watch."""
@@ -124,6 +126,7 @@ class ActionCaller:
         if call is None:
             return False
         if call.step is _Step.WAITING and self._client.server_is_ready():
+            self._is_known_absent = False
             self._send(call)
         elif call.step is _Step.RUNNING and not self._client.server_is_ready():
             self._fail("went away in the middle; start it again")
@@ -133,12 +136,23 @@ class ActionCaller:
 
     def close(self) -> None:
         """Cancel what runs and let the client go; nobody is told."""
-        self._drop()
+        call, self._call, self._next = self._call, None, None
+        if call is not None and call.step is _Step.RUNNING:
+            call.handle.cancel_goal_async()
         self._client.destroy()
 
-    def _drop(self) -> None:
-        call, self._call = self._call, None
-        if call is not None and call.step is _Step.RUNNING:
+    def _begin(self, call: _Call) -> None:
+        patience_s = 0.0 if self._is_known_absent else self._timeout_s  # waited for it once: that is enough
+        self._call, call.deadline = call, self._clock() + patience_s
+        self.tick()
+
+    def _cancel(self, call: _Call) -> None:
+        if call.step is _Step.WAITING:
+            self._end(Ended(Outcome.CANCELED))
+        elif call.step is _Step.SENT:
+            call.is_unwanted = True  # it cannot be cancelled before the server has said whether it takes it
+        elif call.step is _Step.RUNNING:
+            call.step, call.deadline = _Step.CANCELING, self._clock() + self._timeout_s
             call.handle.cancel_goal_async()
 
     def _send(self, call: _Call) -> None:
@@ -158,7 +172,10 @@ class ActionCaller:
         call.handle, call.step, call.deadline = handle, _Step.RUNNING, self._clock() + call.limit_s
         future = handle.get_result_async()
         future.add_done_callback(lambda done: self._post(lambda: self._finished(call, done)))
-        call.on_began()
+        if call.is_unwanted:
+            self._cancel(call)
+        else:
+            call.on_began()
 
     def _finished(self, call: _Call, done: Any) -> None:
         if call is not self._call:
@@ -173,20 +190,28 @@ class ActionCaller:
 
     def _overrun(self, call: _Call) -> None:
         if call.step is _Step.WAITING:
+            self._is_known_absent = True
             self._fail("is not there; start it")
         elif call.step is _Step.SENT:
             self._fail(f"said nothing to the goal for {self._timeout_s:g} s; start it again")
         elif call.step is _Step.RUNNING:
             call.is_expired = True
-            self.cancel()
+            self._cancel(call)
         else:
             over = f"after its {call.limit_s:.1f} s were over" if call.is_expired else "when it was cancelled"
             self._fail(f"hangs: it did not end {over}; start it again")
 
     def _fail(self, error: str, result: Any = None) -> None:
-        self._end(Ended(Outcome.FAILED, result, f"{self._server} {error}"))
+        self._end(Ended(Outcome.FAILED, result, f"{self.server} {error}"))
 
     def _end(self, ended: Ended) -> None:
         call, self._call = self._call, None
+        following, self._next = self._next, None
         if call is not None:
             call.on_ended(ended)
+        if following is not None and self._call is None:
+            self._begin(following)
+
+
+def _nobody(ended: Ended) -> None:
+    """Of a call that another one took the place of."""

@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from icseg.errors import ConfigError
 from rclpy.exceptions import NoTypeSupportImportedException
 from rclpy.type_support import check_for_type_support
 from rosidl_generator_py.import_type_support_impl import UnsupportedTypeSupport
+
+from icseg.errors import ConfigError
 
 _TYPE = re.compile(r"([a-z](?:_?[a-z0-9])*)/(msg|action)/([A-Z][A-Za-z0-9]*)")
 _INTEGERS = {f"{sign}int{bits}": (bits, sign) for bits in (8, 16, 32, 64) for sign in ("", "u")}
@@ -58,7 +59,9 @@ def load(parameter: str, type_name: str) -> Any:
         raise ConfigError(f"{parameter}: {type_name} is not installed: {_how_to_install(package)}")
     folders = [Path(place) / kind for place in spec.submodule_search_locations or ()]
     if not any((folder / "__init__.py").is_file() for folder in folders):
-        raise ConfigError(f"{parameter}: {package} has no {kind} types; expected an interface package, got {type_name!r}")
+        raise ConfigError(
+            f"{parameter}: {package} has no {kind} types; expected an interface package, got {type_name!r}"
+        )
     try:
         module = importlib.import_module(f"{package}.{kind}")
     except ImportError as error:
@@ -69,7 +72,9 @@ def load(parameter: str, type_name: str) -> Any:
     try:
         check_for_type_support(there[name])
     except (AttributeError, ImportError, NoTypeSupportImportedException, UnsupportedTypeSupport) as error:
-        raise ConfigError(f"{parameter}: the libraries of {type_name} do not load ({error}); source its workspace") from error
+        raise ConfigError(
+            f"{parameter}: the libraries of {type_name} do not load ({error}); source its workspace"
+        ) from error
     return there[name]
 
 
@@ -122,7 +127,9 @@ def check_constants(parameter: str, message: Any, constants: Mapping[str, Any]) 
         try:
             checked[path] = _fitted(held, value)
         except ValueError as error:
-            raise ConfigError(f"{parameter}: {path} of {_name_of(message)} is {held}, which {value!r} is not ({error})") from None
+            raise ConfigError(
+                f"{parameter}: {path} of {_name_of(message)} is {held}, which {value!r} is not ({error})"
+            ) from None
     return checked
 
 

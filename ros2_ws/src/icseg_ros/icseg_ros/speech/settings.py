@@ -10,10 +10,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from icseg.errors import ConfigError
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
 
+from icseg.errors import ConfigError
 from icseg_ros.settings import check, setting
 from icseg_ros.speech.interface import split_type
 
@@ -34,7 +34,9 @@ class SpeechInSettings:
     )
     topic: str = setting("", "name of the topic or of the action; empty = `topics` says it")
     topics: tuple[str, ...] = setting((), "names of several topics, one per voice; empty = only `topic`")
-    text_field: str = setting("", 'field with the final words; dots go deeper ("transcription.text"); of an action\'s result')
+    text_field: str = setting(
+        "", 'field with the final words; dots go deeper ("transcription.text"); of an action\'s result'
+    )
     partial_field: str = setting("", "field with the words so far, while the person speaks; empty = there is none")
     confidence_field: str = setting("", "field with the confidence, 0..1; empty = there is none")
     language_field: str = setting("", "field with the language of the words; empty = there is none")
@@ -62,7 +64,7 @@ class SpeechInSettings:
                 raise ConfigError(f"speech.in.{name}: does not go with speech.in.kind {self.kind}; leave it empty")
         if self.min_confidence > 0 and not self.confidence_field:
             raise ConfigError(
-                "speech.in.min_confidence: has no effect without speech.in.confidence_field; name the field or set it to 0"
+                "speech.in.min_confidence: has no effect without speech.in.confidence_field; name it, or set this to 0"
             )
         parse_constants("speech.in.constants", self.constants)
 
@@ -118,7 +120,9 @@ class SpeechOutSettings:
         _check_name("speech.out.name", self.name)
         _needs("speech.out", self, "text_field")
         if self.kind != "topic" and self.stop_constants:
-            raise ConfigError(f"speech.out.stop_constants: only for kind topic, and kind is {self.kind}; an action is cancelled")
+            raise ConfigError(
+                f"speech.out.stop_constants: only for kind topic, and kind is {self.kind}; an action is cancelled"
+            )
         if self.kind == "ask_action":
             _needs("speech.out", self, "answers_schema_field")
             _needs("speech.out", self, "answers_field")
@@ -147,9 +151,12 @@ class TurnTakingSettings:
         ConfigError: a value is out of range.
     """
 
-    holdoff_s: float = setting(0.8, "seconds after the robot spoke in which words are taken for its echo", low=0.0, high=5.0)
+    holdoff_s: float = setting(
+        0.8, "seconds after the robot spoke in which words are taken for its echo", low=0.0, high=5.0
+    )
     barge_in: bool = setting(
-        False, "a person may interrupt the robot; only with a microphone that does not hear the robot (echo cancellation)"
+        False,
+        "a person may interrupt the robot; only with a microphone that does not hear the robot (echo cancellation)",
     )
     words_per_minute: float = setting(
         150.0, "how fast the robot speaks, to estimate when a topic's words are over", low=40.0, high=400.0
@@ -190,7 +197,9 @@ def parse_constants(parameter: str, text: str) -> dict[str, Any]:
     try:
         constants = json.loads(text)
     except ValueError as error:
-        raise ConfigError(f'{parameter}: expected a JSON object like {{"volume": 1.0}}, got {text!r} ({error})') from error
+        raise ConfigError(
+            f'{parameter}: expected a JSON object like {{"volume": 1.0}}, got {text!r} ({error})'
+        ) from error
     if not isinstance(constants, dict):
         raise ConfigError(f'{parameter}: expected a JSON object like {{"volume": 1.0}}, got {text!r}')
     return constants
@@ -213,7 +222,9 @@ def _check_name(parameter: str, name: str) -> None:
     try:
         validate_topic_name(name)
     except InvalidTopicNameException as error:
-        raise ConfigError(f"{parameter}: expected a ROS name like /humans/voices/anonymous_speaker/speech, got {name!r}") from error
+        raise ConfigError(
+            f"{parameter}: expected a ROS name like /humans/voices/anonymous_speaker/speech, got {name!r}"
+        ) from error
 
 
 _EXAMPLES = {"msg": '"std_msgs/msg/String"', "action": '"tts_msgs/action/TTS"'}

@@ -102,6 +102,10 @@ class TurnTaking:
         """Whether final words are taken for the robot's own: it speaks, or did until ``holdoff_s`` ago."""
         return self.is_speaking or self._clock() < max(self._until, self._quiet_since) + self._settings.holdoff_s
 
+    def is_stop_word(self, text: str) -> bool:
+        """Whether it is one of ``speech.stop_words``, and nothing longer."""
+        return plain(text) in self._stop_words
+
     def hears(self, heard: Heard) -> Verdict:
         """Judge words."""
         words = plain(heard.text)
@@ -112,7 +116,7 @@ class TurnTaking:
             return Verdict(False, "the person is still speaking", interrupts=interrupts)
         if heard.confidence is not None and not heard.confidence >= self._min_confidence:
             return Verdict(False, f"confidence {heard.confidence:.2f} is below {self._min_confidence:.2f}")
-        is_own_stop = words in self._stop_words
+        is_own_stop = self.is_stop_word(heard.text)
         if is_own_stop or self._is_known_stop(heard.text):
             return Verdict(True, interrupts=self.is_speaking, is_stop=is_own_stop)
         if self._settings.barge_in:
