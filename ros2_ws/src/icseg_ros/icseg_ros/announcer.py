@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from icseg import events
-from icseg.state import State
 from icseg_msgs.msg import DialogueState, Option, Question
-from icseg_ros.talk import Dialogue
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
+
+from icseg import events
+from icseg.state import State
+from icseg_ros.speech.speech import Speech
+from icseg_ros.speech.words import Utterance
+from icseg_ros.talk import Dialogue
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATES = {
@@ -39,14 +40,16 @@ class Announcer:
 
     Args:
         node: for publishers and the clock.
-        say: gives words to the speech interface: text, language, and the question when they are one.
+        speech: says the words.
         answer_timeout_s: how long a question waits.
+
+    Attributes:
+        waiting: the question that waits; its text is empty when none does.
+        state: as it was reported last.
     """
 
-    def __init__(
-        self, node: Node, say: Callable[[str, str, Question | None], None], *, answer_timeout_s: float
-    ) -> None:
-        self._node, self._say, self._timeout = node, say, Duration(nanoseconds=int(answer_timeout_s * 1e9))
+    def __init__(self, node: Node, speech: Speech, *, answer_timeout_s: float) -> None:
+        self._node, self._speech, self._timeout = node, speech, Duration(nanoseconds=int(answer_timeout_s * 1e9))
         self._question = node.create_publisher(Question, "~/question", LATCHED)
         self._dialogue = node.create_publisher(DialogueState, "~/dialogue", LATCHED)
         self.waiting = Question()
@@ -67,17 +70,18 @@ class Announcer:
         )
         self.waiting = message
         self._question.publish(message)
-        self._say(asked.question, dialogue.language, message)
+        self._speech.say(Utterance(asked.question, dialogue.language, asked.options, True, question_id))
 
     def withdraw(self) -> None:
         """No question waits any more."""
         if self.waiting.text:
             self.waiting = Question(dialogue_id=self.waiting.dialogue_id, question_id=self.waiting.question_id)
             self._question.publish(self.waiting)
+            self._speech.hush()
 
     def tell(self, words: str, language: str) -> None:
         """Say something that is no question: why it gave up."""
-        self._say(words, language, None)
+        self._speech.say(Utterance(words, language))
 
     def report(self, code: int, dialogue: Dialogue, header: Header | None) -> None:
         """Publish the state."""

@@ -52,7 +52,7 @@ class CameraSettings:
     )
 
     def __post_init__(self) -> None:
-        check("image", self)
+        check("camera", self)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +99,7 @@ class CameraInput:
         self._clock = node.get_clock()
         self._changed = threading.Condition()
         self._slot: _Waiting | None = None
+        self._is_woken = False
         self._is_active, self._has_jumped_back = False, False
         self._last_stamp_ns, self._clock_set_back_at = -1, float("-inf")
         self._headers: OrderedDict[int, Header] = OrderedDict()
@@ -140,9 +141,17 @@ class CameraInput:
         self._subscription.close()
 
     def wait(self, timeout_s: float) -> bool:
-        """Sleep until an image waits or the time is over; True when one does."""
+        """Sleep until an image waits, somebody wakes, or the time is over; True when an image waits."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._slot is not None, timeout_s)
+            self._changed.wait_for(lambda: self._slot is not None or self._is_woken, timeout_s)
+            self._is_woken = False
+            return self._slot is not None
+
+    def wake(self) -> None:
+        """End the sleep of whoever waits, or the next one at once."""
+        with self._changed:
+            self._is_woken = True
+            self._changed.notify_all()
 
     def take(self) -> Taken | None:
         """The newest image that was not taken yet; None without one, or when it is rejected (`counts` says why)."""

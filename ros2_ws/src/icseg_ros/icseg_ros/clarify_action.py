@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from icseg.errors import IcsegError
-from icseg.types import Frame
 from icseg_msgs.action import ClarifySegment
-from icseg_ros.announcer import Announcer
-from icseg_ros.convert import image_to_rgb, mask_to_image, stamp_ns
-from icseg_ros.goals import GoalResult
-from icseg_ros.segments import segment_message
-from icseg_ros.worker import Worker
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import CallbackGroup
@@ -19,6 +12,14 @@ from rclpy.node import Node
 from rclpy.task import Future
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
+
+from icseg.errors import IcsegError
+from icseg.types import Frame
+from icseg_ros.announcer import Announcer
+from icseg_ros.convert import image_to_rgb, mask_to_image, stamp_ns
+from icseg_ros.goals import GoalResult
+from icseg_ros.segments import segment_message
+from icseg_ros.worker import Worker
 
 _Codes = ClarifySegment.Result
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+
 from icseg_ros.camera import CameraCounts
-from icseg_ros.speech.speech import SpeechStatus
+from icseg_ros.speech.words import Level, SpeechStatus
 from icseg_ros.traffic import TrafficFacts
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
+_LEVELS = {Level.OK: OK, Level.WARN: WARN, Level.ERROR: ERROR}
 RECENT_S = 10.0
 """A fault this recent is still shown as a warning."""
 STATM_PAGES = 1
@@ -98,7 +100,7 @@ def speech_status(name: str, speech: SpeechStatus | None) -> DiagnosticStatus:
         "spoken": speech.spoken,
         "errors": speech.errors,
     }
-    return status(title, {"OK": OK, "WARN": WARN, "ERROR": ERROR}[speech.level], speech.message, values)
+    return status(title, _LEVELS[speech.level], speech.message, values)
 
 
 def array(stamp: object, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArray:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from icseg_msgs.action import ClarifySegment
+from std_msgs.msg import Header
+
 from icseg import events
 from icseg.types import ObjectResult
-from icseg_msgs.action import ClarifySegment
 from icseg_ros.talk import Talk
-from std_msgs.msg import Header
 
 _Codes = ClarifySegment.Result
 _CAUSES = {
@@ -94,6 +95,4 @@ class Goal:
         dialogue = self.talk.dialogue
         if dialogue.ticket != self.ticket:
             return GoalResult(outcome, reason)
-        return GoalResult(
-            outcome, reason, dialogue.id, tuple(dialogue.transcript), dialogue.label, header, thing
-        )
+        return GoalResult(outcome, reason, dialogue.id, tuple(dialogue.transcript), dialogue.label, header, thing)

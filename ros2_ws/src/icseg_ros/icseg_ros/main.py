@@ -6,9 +6,10 @@ import signal
 import sys
 
 import rclpy
-from icseg_ros.node import ClarifySegmentNode
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+
+from icseg_ros.node import ClarifySegmentNode
 
 THREADS = 4
 """Images, services and actions, speech, timers: none waits for another."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+
 from icseg.assets import nano_models
 from icseg.dialogue.detector_nano import load_detector
 from icseg.dialogue.policy import Policy
@@ -29,7 +30,8 @@ class ModelSettings:
     """Which models run, and on what."""
 
     engines: str = setting(
-        "", "folder with segmenter/, detector/ and perhaps policy/, as export/build_engines.py makes it; empty = the nano models"
+        "",
+        "folder with segmenter/, detector/ and perhaps policy/, as export/build_engines.py makes it; empty = the nano models",
     )
     policy: str = setting(
         "candidates",
@@ -74,7 +76,9 @@ def load_models(settings: ModelSettings, tracker: TrackerConfig, chat: ChatConfi
     folder = Path(settings.engines).expanduser() if settings.engines else nano_models()
     if not folder.is_dir():
         raise ConfigError(f"model.engines: no such folder: {folder}; make it with export/build_engines.py")
-    follower = load_tracker(folder / "segmenter", providers=(settings.provider,), threads=settings.threads, config=tracker)
+    follower = load_tracker(
+        folder / "segmenter", providers=(settings.provider,), threads=settings.threads, config=tracker
+    )
     policy: Policy
     if settings.policy == "chat":
         policy = ChatPolicy(_chat_config(folder, chat))
@@ -84,7 +88,10 @@ def load_models(settings: ModelSettings, tracker: TrackerConfig, chat: ChatConfi
         )
     _warm_up(follower)
     facts = {"models": folder.name, "policy": policy.name}
-    facts |= {f"graph {name}": f"{backend}, {follower.manifest.files[name].precision}" for name, backend in follower.backends.items()}
+    facts |= {
+        f"graph {name}": f"{backend}, {follower.manifest.files[name].precision}"
+        for name, backend in follower.backends.items()
+    }
     return Models(policy, follower, facts)
 
 
@@ -93,7 +100,9 @@ def _chat_config(folder: Path, chat: ChatConfig) -> ChatConfig:
     entry = folder / "policy" / ENTRY_NAME
     if not entry.is_file():
         return chat
-    said = {name: getattr(chat, name) for name in ChatConfig.__slots__ if getattr(chat, name) != getattr(DEFAULT_CHAT, name)}
+    said = {
+        name: getattr(chat, name) for name in ChatConfig.__slots__ if getattr(chat, name) != getattr(DEFAULT_CHAT, name)
+    }
     return replace(load_entry(entry).chat_config(), **said)
 
 

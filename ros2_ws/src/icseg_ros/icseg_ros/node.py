@@ -9,12 +9,19 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
+from icseg_msgs.msg import RoiStamped
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from std_msgs.msg import String
+
 from icseg.dialogue.policy_chat import ChatConfig
 from icseg.errors import ConfigError, IcsegError
 from icseg.settings import Setting
 from icseg.tracker.state import TrackerConfig
 from icseg.types import Prompt
-from icseg_msgs.msg import Question, RoiStamped
 from icseg_ros import diagnostics
 from icseg_ros.announcer import Announcer
 from icseg_ros.camera import CameraInput
@@ -24,15 +31,10 @@ from icseg_ros.models import Models, ModelSettings, load_models
 from icseg_ros.outputs import Outputs
 from icseg_ros.parameters import Settings, all_settings, declare_all, read_all
 from icseg_ros.services import Services
-from icseg_ros.speech.speech import Heard, Speech, Utterance
+from icseg_ros.speech.speech import Speech
+from icseg_ros.speech.words import Heard
 from icseg_ros.traffic import Traffic
 from icseg_ros.worker import Devices, Worker
-from diagnostic_msgs.msg import DiagnosticArray
-from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
-from std_msgs.msg import String
 
 NAME = "clarify_segment"
 WORDS_DEPTH = 10
@@ -71,7 +73,7 @@ class ClarifySegmentNode(LifecycleNode):
         self.create_subscription(
             RoiStamped, "target_roi", self._on_target_roi, WORDS_DEPTH, callback_group=self._control
         )
-        self._services = Services(self, lambda: self._worker, self._segment_timeout_s, self._control)
+        self._served = Services(self, lambda: self._worker, self._segment_timeout_s, self._control)
         self._action = ClarifyAction(self, lambda: self._worker, lambda: self._announcer, self._control)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=self._control)
@@ -81,25 +83,22 @@ class ClarifySegmentNode(LifecycleNode):
         """While active."""
         return self._worker
 
+    @property
+    def camera(self) -> CameraInput | None:
+        """While configured."""
+        return self._camera
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters, load the models, make publishers and subscriptions."""
         begin = time.monotonic()
         try:
             self._settings = settings = read_all(self)
             self._models = self._load(settings.model, settings.tracker, settings.chat)
-            self._camera = CameraInput(self, settings.camera, self._images)
-            self._depth = DepthInput(self, settings.depth, self._images)
+            self._camera = CameraInput(self, settings.camera, callback_group=self._images)
+            self._depth = DepthInput(self, settings.depth, callback_group=self._images)
             self._outputs = Outputs(self, settings.publish)
-            self._speech = Speech(
-                self,
-                settings.turn_taking,
-                settings.speech_in,
-                settings.speech_out,
-                self._on_heard,
-                self._on_speech_error,
-                self._control,
-            )
-            self._announcer = Announcer(self, self._say, answer_timeout_s=settings.session.answer_timeout_s)
+            self._speech = Speech(self, settings.speech, self._on_heard, self._on_speech_error, self._control)
+            self._announcer = Announcer(self, self._speech, answer_timeout_s=settings.session.answer_timeout_s)
         except IcsegError as error:
             self._error = str(error)
             self.get_logger().error(f"cannot be configured: {error}")
@@ -190,21 +189,13 @@ class ClarifySegmentNode(LifecycleNode):
             self.get_logger().warning(f"target_roi: {error}")
 
     def _on_heard(self, heard: Heard) -> None:
-        if not heard.is_partial:
-            self._take(heard.text)
+        self._take("stop" if heard.is_stop else heard.text)
 
     def _take(self, words: str) -> None:
         if self._worker is not None:
             self._worker.say(words)
         else:
             self.get_logger().warning(f"not active: {words!r} is not taken up")
-
-    def _say(self, words: str, language: str, question: Question | None) -> None:
-        if self._speech is None:
-            return
-        options = tuple(option.label for option in question.options) if question is not None else ()
-        question_id = question.question_id if question is not None else 0
-        self._speech.say(Utterance(words, language, options, question is not None, question_id))
 
     def _on_speech_error(self, error: str) -> None:
         self._traffic.fault(error)
@@ -225,11 +216,18 @@ class ClarifySegmentNode(LifecycleNode):
             if item.is_fixed and self._models is not None:
                 reason = f"{item.name} takes effect when the node is configured: deactivate and clean it up first"
                 return SetParametersResult(successful=False, reason=reason)
-        if self._camera is not None:
-            changed = {parameter.name: parameter.value for parameter in parameters}
-            if "camera.max_rate_hz" in changed:
-                self._camera.set_max_rate_hz(float(changed["camera.max_rate_hz"]))
+        for parameter in parameters:
+            self._use(parameter.name, parameter.value)
         return SetParametersResult(successful=True)
+
+    def _use(self, name: str, value: Any) -> None:
+        """Of parameters that take effect at once."""
+        if name == "camera.max_rate_hz" and self._camera is not None:
+            self._camera.max_rate_hz = value
+        elif name == "depth.max_offset_s" and self._depth is not None:
+            self._depth.max_offset_s = value
+        elif name == "publish.jpeg_quality" and self._outputs is not None:
+            self._outputs.jpeg_quality = value
 
     def _publish_diagnostics(self) -> None:
         name, is_active = self.get_fully_qualified_name().lstrip("/"), self._worker is not None

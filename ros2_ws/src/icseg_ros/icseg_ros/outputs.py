@@ -23,6 +23,7 @@ from std_msgs.msg import Header
 
 from icseg.dialogue.actions import Choice
 from icseg.types import ImageU8, ObjectResult
+from icseg_ros.announcer import LATCHED
 from icseg_ros.compressed import jpeg, png
 from icseg_ros.convert import MAX_LABELS_8_BIT, labels_to_image, mask_to_image, rgb_to_image
 from icseg_ros.drawing import draw
@@ -78,7 +79,10 @@ class Outputs:
             kinds["detections"] = (self._vision_msgs.Detection2DArray, True)
         for name, (kind, is_offered) in kinds.items():
             if is_offered:
-                self._publishers[name] = node.create_publisher(kind, f"~/{name}", DEPTH)
+                # a question outlives its moment: who comes late must see what it is about
+                self._publishers[name] = node.create_publisher(
+                    kind, f"~/{name}", LATCHED if name == "candidates" else DEPTH
+                )
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, make_dataclass
 
+from rclpy.node import Node
+
 from icseg.config import SessionConfig
 from icseg.dialogue.policy_chat import ChatConfig
 from icseg.settings import Setting, check, described, setting
@@ -18,8 +20,7 @@ from icseg_ros.depth import DepthSettings
 from icseg_ros.models import ModelSettings
 from icseg_ros.outputs import OutputSettings
 from icseg_ros.settings import declare, read
-from icseg_ros.speech.settings import SpeechInSettings, SpeechOutSettings, TurnTakingSettings
-from rclpy.node import Node
+from icseg_ros.speech.settings import SpeechInSettings, SpeechOutSettings, SpeechSettings, TurnTakingSettings
 
 _DIALOGUE = ("look_back_s", "answer_timeout_s", "max_questions", "question_repeats")
 _RECORDINGS_ONLY = ("every_frame",)
@@ -40,7 +41,9 @@ class SpokenSettings:
     """Of the dialogue as it is spoken."""
 
     language: str = setting("en", "IETF tag of the questions, for the speech interface")
-    timeout_s: float = setting(30.0, "seconds that ~/segment waits for a decision, unless it says so", low=0.1, high=600)
+    timeout_s: float = setting(
+        30.0, "seconds that ~/segment waits for a decision, unless it says so", low=0.1, high=600
+    )
 
     def __post_init__(self) -> None:
         check("dialogue", self)
@@ -93,9 +96,7 @@ class Settings:
     session: SessionConfig
     tracker: TrackerConfig
     publish: OutputSettings
-    turn_taking: TurnTakingSettings
-    speech_in: SpeechInSettings
-    speech_out: SpeechOutSettings
+    speech: SpeechSettings
 
 
 def all_settings() -> Iterator[Setting]:
@@ -128,9 +129,11 @@ def read_all(node: Node) -> Settings:
         SessionConfig(**session),
         read(node, "tracker", TrackerConfig),
         read(node, "publish", OutputSettings),
-        read(node, "speech", TurnTakingSettings),
-        read(node, "speech.in", SpeechInSettings),
-        read(node, "speech.out", SpeechOutSettings),
+        SpeechSettings(
+            turns=read(node, "speech", TurnTakingSettings),
+            input=read(node, "speech.in", SpeechInSettings),
+            output=read(node, "speech.out", SpeechOutSettings),
+        ),
     )
 
 

@@ -37,39 +37,120 @@ RELIABLE_1, RELIABLE_5, RELIABLE_10 = "reliable, depth 1", "reliable, depth 5", 
 LATCHED = "reliable, transient local, depth 1"
 
 SUBSCRIPTIONS = (
-    Topic("image", "sensor_msgs/msg/Image", "as offered, depth 1", "the camera: rgb8, bgr8, rgba8, bgra8, mono8", "camera.transport is raw"),
-    Topic("image/compressed", "sensor_msgs/msg/CompressedImage", "as offered, depth 1", "the camera as JPEG or PNG", "camera.transport is compressed"),
-    Topic("depth", "sensor_msgs/msg/Image", "best effort, depth 5", "16UC1 mm or 32FC1 m, registered to the image", "depth.enabled"),
-    Topic("camera_info", "sensor_msgs/msg/CameraInfo", "best effort, depth 5", "intrinsics, for points in 3D", "depth.enabled"),
-    Topic("command", "std_msgs/msg/String", RELIABLE_10, "what a person says or types: a command; the answer while a question waits; \"stop\""),
-    Topic("answer", "std_msgs/msg/String", RELIABLE_10, "words that can only be the answer; refused when no question waits"),
-    Topic("target_roi", "icseg_msgs/msg/RoiStamped", RELIABLE_10, "the target itself as a box in the newest image: nothing is asked"),
+    Topic(
+        "image",
+        "sensor_msgs/msg/Image",
+        "as offered, depth 1",
+        "the camera: rgb8, bgr8, rgba8, bgra8, mono8",
+        "camera.transport is raw",
+    ),
+    Topic(
+        "image/compressed",
+        "sensor_msgs/msg/CompressedImage",
+        "as offered, depth 1",
+        "the camera as JPEG or PNG",
+        "camera.transport is compressed",
+    ),
+    Topic(
+        "depth",
+        "sensor_msgs/msg/Image",
+        "best effort, depth 5",
+        "16UC1 mm or 32FC1 m, registered to the image",
+        "depth.enabled",
+    ),
+    Topic(
+        "camera_info",
+        "sensor_msgs/msg/CameraInfo",
+        "best effort, depth 5",
+        "intrinsics, for points in 3D",
+        "depth.enabled",
+    ),
+    Topic(
+        "command",
+        "std_msgs/msg/String",
+        RELIABLE_10,
+        'what a person says or types: a command; the answer while a question waits; "stop"',
+    ),
+    Topic(
+        "answer",
+        "std_msgs/msg/String",
+        RELIABLE_10,
+        "words that can only be the answer; refused when no question waits",
+    ),
+    Topic(
+        "target_roi",
+        "icseg_msgs/msg/RoiStamped",
+        RELIABLE_10,
+        "the target itself as a box in the newest image: nothing is asked",
+    ),
 )
 PUBLICATIONS = (
     Topic("~/mask", "sensor_msgs/msg/Image", RELIABLE_5, "mono8, 0 or 255; all zero when the target is lost"),
     Topic("~/mask/compressed", "sensor_msgs/msg/CompressedImage", RELIABLE_5, "the same as PNG, when somebody listens"),
-    Topic("~/target", "icseg_msgs/msg/Target", RELIABLE_5, "box, area, centroid, scores, whether it is lost; with every mask"),
+    Topic(
+        "~/target",
+        "icseg_msgs/msg/Target",
+        RELIABLE_5,
+        "box, area, centroid, scores, whether it is lost; with every mask",
+    ),
     Topic("~/roi", "icseg_msgs/msg/RoiStamped", RELIABLE_5, "the target's box"),
-    Topic("~/label_image", "sensor_msgs/msg/Image", RELIABLE_5, "mono8: while tracking 1 = the target; with a question k = candidate k"),
+    Topic(
+        "~/label_image",
+        "sensor_msgs/msg/Image",
+        RELIABLE_5,
+        "mono8: while tracking 1 = the target; with a question k = candidate k",
+    ),
     Topic("~/candidates", "icseg_msgs/msg/SegmentArray", LATCHED, "the things that a question is about"),
-    Topic("~/detections", "vision_msgs/msg/Detection2DArray", RELIABLE_5, "the same boxes for others' tools", "vision_msgs is installed"),
-    Topic("~/point", "geometry_msgs/msg/PointStamped", RELIABLE_5, "grasp hint in the camera's optical frame, metres", "depth.enabled"),
+    Topic(
+        "~/detections",
+        "vision_msgs/msg/Detection2DArray",
+        RELIABLE_5,
+        "the same boxes for others' tools",
+        "vision_msgs is installed",
+    ),
+    Topic(
+        "~/point",
+        "geometry_msgs/msg/PointStamped",
+        RELIABLE_5,
+        "grasp hint in the camera's optical frame, metres",
+        "depth.enabled",
+    ),
     Topic("~/overlay", "sensor_msgs/msg/Image", RELIABLE_1, "rgb8, the mask drawn on the image, when somebody listens"),
-    Topic("~/overlay/compressed", "sensor_msgs/msg/CompressedImage", RELIABLE_1, "the same as JPEG, when somebody listens"),
+    Topic(
+        "~/overlay/compressed", "sensor_msgs/msg/CompressedImage", RELIABLE_1, "the same as JPEG, when somebody listens"
+    ),
     Topic("~/question", "icseg_msgs/msg/Question", LATCHED, "the question that waits; an empty text = none"),
-    Topic("~/dialogue", "icseg_msgs/msg/DialogueState", LATCHED, "what the node is doing for the person, and what was said"),
+    Topic(
+        "~/dialogue",
+        "icseg_msgs/msg/DialogueState",
+        LATCHED,
+        "what the node is doing for the person, and what was said",
+    ),
     Topic("~/say", "std_msgs/msg/String", RELIABLE_10, "words to be spoken"),
-    Topic("/diagnostics", "diagnostic_msgs/msg/DiagnosticArray", RELIABLE_10, "camera, masks, models, speech; once a second, in every state"),
+    Topic(
+        "/diagnostics",
+        "diagnostic_msgs/msg/DiagnosticArray",
+        RELIABLE_10,
+        "camera, masks, models, speech; once a second, in every state",
+    ),
 )
 SERVICES = (
     ("~/segment", "icseg_msgs/srv/Segment", "one picture, one answer; nothing is tracked and nobody is asked"),
-    ("~/answer", "icseg_msgs/srv/Answer", "the answer to a question by its number; one to an older question is refused"),
+    (
+        "~/answer",
+        "icseg_msgs/srv/Answer",
+        "the answer to a question by its number; one to an older question is refused",
+    ),
     ("~/cancel", "std_srvs/srv/Trigger", "stop the dialogue and the tracking"),
     ("~/reset", "std_srvs/srv/Trigger", "the same, and forget the kept images"),
     ("~/enable", "std_srvs/srv/SetBool", "false: take no images and compute nothing, models stay loaded"),
 )
 ACTIONS = (
-    ("~/clarify_segment", "icseg_msgs/action/ClarifySegment", "a command as a goal: feedback with the question, ends with the first mask"),
+    (
+        "~/clarify_segment",
+        "icseg_msgs/action/ClarifySegment",
+        "a command as a goal: feedback with the question, ends with the first mask",
+    ),
 )
 
 
@@ -84,7 +165,8 @@ def tables() -> dict[str, str]:
 
     def of_topics(topics: Sequence[Topic]) -> str:
         rows = [
-            (f"`{t.name}`", f"`{t.type}`", t.qos, t.meaning + (f" (only if {t.when})" if t.when else "")) for t in topics
+            (f"`{t.name}`", f"`{t.type}`", t.qos, t.meaning + (f" (only if {t.when})" if t.when else ""))
+            for t in topics
         ]
         return table(("topic", "type", "QoS", "what"), rows)
 
@@ -92,7 +174,13 @@ def tables() -> dict[str, str]:
         return table(("name", "type", "what"), [(f"`{name}`", f"`{kind}`", what) for name, kind, what in calls])
 
     parameters = [
-        (f"`{item.name}`", f"`{item.default!r}`" if item.default != "" else '`""`', item.range, item.meaning, "" if item.is_fixed else "yes")
+        (
+            f"`{item.name}`",
+            f"`{item.default!r}`" if item.default != "" else '`""`',
+            item.range,
+            item.meaning,
+            "" if item.is_fixed else "yes",
+        )
         for item in all_settings()
     ]
     return {

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from icseg_msgs.srv import Answer, Segment
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+from rclpy.task import Future
+from std_msgs.msg import Header
+from std_srvs.srv import SetBool, Trigger
+
 from icseg.errors import IcsegError
 from icseg.types import Box, Prompt
-from icseg_msgs.srv import Answer, Segment
 from icseg_ros.announcer import options_of
 from icseg_ros.clarify_action import picture_of
 from icseg_ros.convert import labels_to_image, mask_to_image
 from icseg_ros.segments import segment_message
 from icseg_ros.still import StillOutcome, StillResult
 from icseg_ros.worker import Worker
-from rclpy.callback_groups import CallbackGroup
-from rclpy.node import Node
-from rclpy.task import Future
-from std_msgs.msg import Header
-from std_srvs.srv import SetBool, Trigger
 
 _Codes = Segment.Response
 _OUTCOMES = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from icseg.settings import Setting, check, described, from_values, setting
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+
+from icseg.settings import Setting, check, described, from_values, setting
 
 __all__ = ["check", "declare", "described", "descriptor", "from_values", "read", "setting"]
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+
 from icseg import events
 from icseg_ros.camera import Taken
 
@@ -96,10 +97,7 @@ class Traffic:
             return TrafficFacts(
                 self._masks,
                 recent / RATE_WINDOW_S,
-                {
-                    stage: (float(np.median(spent)), float(np.percentile(spent, 95)))
-                    for stage, spent in stages.items()
-                },
+                {stage: (float(np.median(spent)), float(np.percentile(spent, 95))) for stage, spent in stages.items()},
                 self._dropped,
                 self._faults,
                 self._last_fault,

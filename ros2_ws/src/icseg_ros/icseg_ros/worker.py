@@ -15,6 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
+from icseg_msgs.action import ClarifySegment
+from icseg_msgs.msg import DialogueState
+from std_msgs.msg import Header
+
 from icseg import events
 from icseg.config import SessionConfig
 from icseg.errors import ConfigError, IcsegError
@@ -23,8 +27,6 @@ from icseg.mask_ops.native import distance_peak
 from icseg.session import Session
 from icseg.state import State
 from icseg.types import Frame, Prompt
-from icseg_msgs.action import ClarifySegment
-from icseg_msgs.msg import DialogueState
 from icseg_ros.announcer import Announcer, state_code
 from icseg_ros.camera import CameraInput
 from icseg_ros.depth import DepthInput
@@ -34,7 +36,6 @@ from icseg_ros.outputs import Outputs
 from icseg_ros.still import Still, StillOutcome, StillResult
 from icseg_ros.talk import Talk
 from icseg_ros.traffic import Traffic
-from std_msgs.msg import Header
 
 NAP_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
@@ -216,6 +217,8 @@ class Worker:
 
     def _take_event(self, talk: Talk, event: events.Event) -> None:
         header = self._header_of(talk, event.stamp_ns)
+        if talk is self._current() and talk.dialogue.question is None:
+            self._announcer.withdraw()
         match event:
             case events.Asked():
                 self._ask(talk, event, header)
@@ -229,13 +232,13 @@ class Worker:
                 self._traffic.fault(event.error)
                 self._log(event.error)
                 self._announcer.tell(event.error, talk.dialogue.language)
-            case events.Degraded() | events.Rejected():
+            case events.Rejected() | events.Degraded():
                 self._traffic.fault(event.error)
                 self._log(event.error)
+                if event.ticket > talk.dialogue.ticket and (talk, event.ticket) not in self._answers:
+                    self._announcer.tell(event.error, talk.dialogue.language or self._language)
             case events.CameraStalled():
                 self._traffic.fault(f"no image for {event.silent_s:.1f} s while something is going on")
-        if talk is self._current() and talk.dialogue.question is None:
-            self._announcer.withdraw()
         self._resolve_answer(talk, event)
         if self._goal is not None and self._goal.talk is talk:
             is_picture = self._picture is not None and self._picture[0] is talk
@@ -261,12 +264,14 @@ class Worker:
     def _publish(self, talk: Talk, event: events.Tracked, header: Header) -> None:
         (thing,) = event.result.objects.values()
         frame = talk.session.frame_at(event.stamp_ns)
+        if frame is None:
+            return  # the keyframe of a long dialogue: older than what is kept, and of no use to a robot any more
         point = None
         if self._depth.is_enabled and not thing.is_lost and (peak := distance_peak(thing.mask)) is not None:
             point = self._depth.point_of(thing.mask, event.stamp_ns, (peak[0], peak[1]))
         spent_ms = self._outputs.publish_tracked(
             header,
-            frame.image if frame is not None else None,
+            frame.image,
             thing,
             dialogue_id=talk.dialogue.id,
             label=talk.dialogue.label,
@@ -294,9 +299,17 @@ class Worker:
         if asked is None:
             reply(False, "no question waits")
         elif dialogue_id not in ("", talk.dialogue.id) or question_id not in (0, self._question_id):
-            reply(False, f"question {self._question_id} of dialogue {talk.dialogue.id} waits, not {question_id} of {dialogue_id!r}")
+            reply(
+                False,
+                f"question {self._question_id} of dialogue {talk.dialogue.id} waits, not {question_id} of {dialogue_id!r}",
+            )
         elif not text and option >= len(asked.options):
-            reply(False, f"option: expected 0..{len(asked.options) - 1}, got {option}" if asked.options else "the question offers no options: answer it in words")
+            reply(
+                False,
+                f"option: expected 0..{len(asked.options) - 1}, got {option}"
+                if asked.options
+                else "the question offers no options: answer it in words",
+            )
         else:
             words = text or asked.options[option]
             self._track_answer(talk, talk.session.answer(words, asked.question_id), reply)
@@ -405,9 +418,7 @@ class Worker:
             done(StillResult(StillOutcome.FAILED, f"{MAX_STILLS} such requests are being worked on: try again"), header)
             return
         models, executor = self._models, self._policy_threads
-        still = Still(
-            frame, models.policy, models.tracker, executor, self._clock, timeout_s=timeout_s, answers=answers
-        )
+        still = Still(frame, models.policy, models.tracker, executor, self._clock, timeout_s=timeout_s, answers=answers)
         if isinstance(request, Prompt):
             try:
                 done(still.segment(request), header)

@@ -11,18 +11,19 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
-from icseg.tracker.scripted import ScriptedTracker
 from icseg_msgs.msg import DialogueState, Question, SegmentArray, Target
-from icseg_ros.announcer import LATCHED
-from icseg_ros.models import Models
-from icseg_ros.node import ClarifySegmentNode
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
+
+from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
+from icseg.tracker.scripted import ScriptedTracker
+from icseg_ros.announcer import LATCHED
+from icseg_ros.models import Models
+from icseg_ros.node import ClarifySegmentNode
 
 HW = (48, 64)
 PERIOD_S = 1 / 30
@@ -111,8 +112,12 @@ class Rig:
         self._camera = threading.Thread(target=run, daemon=True)
         self._camera.start()
 
-    def send_image(self, stamp_ns: int | None = None, hw: tuple[int, int] = HW) -> Image:
-        """One image; its stamp is its number unless given."""
+    def send_image(self, hw: tuple[int, int] = HW) -> None:
+        """One image; its stamp is its number."""
+        self.images.publish(self.make_image(hw=hw))
+
+    def make_image(self, stamp_ns: int | None = None, hw: tuple[int, int] = HW) -> Image:
+        """The next image of the camera, or one of another source."""
         message = Image(height=hw[0], width=hw[1], encoding=self.encoding, step=hw[1] * 3)
         message.header.frame_id = "camera_optical_frame"
         stamp = stamp_ns if stamp_ns is not None else 10**9 + self.sent * 33_333_333
@@ -120,8 +125,7 @@ class Rig:
         data = array("B")
         data.frombytes(np.full((*hw, 3), self.sent % 256, np.uint8).tobytes())
         message.data = data
-        self.sent += 1
-        self.images.publish(message)
+        self.sent += stamp_ns is None
         return message
 
     def say(self, text: str) -> None:
@@ -150,6 +154,12 @@ class Rig:
         """The newest state message once it has this name."""
         self.wait_for(lambda: self.received["dialogue"] and self.received["dialogue"][-1].name == name)
         return self.received["dialogue"][-1]
+
+    def wait_for_images(self) -> None:
+        """Until the node has taken an image since now."""
+        camera = self.node.camera
+        before = camera.counts().taken
+        self.wait_for(lambda: camera.counts().taken > before + 1)
 
     def wait_for_question(self) -> Question:
         """The question that waits."""

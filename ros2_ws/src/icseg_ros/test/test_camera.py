@@ -8,9 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from icseg_ros.camera import CameraInput, CameraSettings, Taken
-from icseg_ros.compressed import jpeg
-from icseg_ros.convert import pixels
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -21,6 +18,9 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 from icseg.errors import ConfigError
+from icseg_ros.camera import CameraInput, CameraSettings, Taken
+from icseg_ros.compressed import jpeg
+from icseg_ros.convert import pixels
 
 RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
 TOPIC = "/robot/image_raw"

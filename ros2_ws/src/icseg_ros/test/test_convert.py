@@ -5,6 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
+from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header
+
 from icseg_ros.compressed import compressed_to_rgb, jpeg, png
 from icseg_ros.convert import (
     EncodingError,
@@ -16,8 +19,6 @@ from icseg_ros.convert import (
     rgb_to_image,
     stamp_ns,
 )
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Header
 
 SIZES_HW = [(1, 1), (1, 7), (5, 1), (3, 4), (48, 63)]
 PADDINGS = [0, 1, 5, 64]

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from icseg_ros.convert import pixels
-from icseg_ros.depth import DepthInput, DepthSettings
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
 from icseg.errors import ConfigError
+from icseg_ros.convert import pixels
+from icseg_ros.depth import DepthInput, DepthSettings
 
 FX, FY, CX, CY = 110.0, 105.0, 47.5, 35.5
 HW = (72, 96)

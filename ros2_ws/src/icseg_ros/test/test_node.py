@@ -9,10 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
-from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
-from icseg.errors import BackendError
-from icseg.tracker.scripted import ScriptedTracker
-from icseg.types import Frame, TrackResult
 from icseg_msgs.action import ClarifySegment
 from icseg_msgs.msg import RoiStamped
 from icseg_msgs.srv import Answer as AnswerService
@@ -24,6 +20,11 @@ from rclpy.action import ActionClient
 from rclpy.parameter import Parameter
 from rig import HW, Rig
 from std_srvs.srv import SetBool, Trigger
+
+from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
+from icseg.errors import BackendError
+from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Frame, TrackResult
 
 CODES = ClarifySegment.Result
 TARGET = Answer((100, 100, 300, 500), (200, 300), label="blue mug")
@@ -73,8 +74,7 @@ def talking(make: Callable[..., Rig], *, asks: bool = True, **options: Any) -> R
     r.node.trigger_configure()
     r.node.trigger_activate()
     r.start_camera()
-    r.wait_for(lambda: r.node.worker is not None and r.received["dialogue"])
-    r.wait_for(lambda: (status := r.status("camera")) is not None and status.message == "images come")
+    r.wait_for_images()
     return r
 
 
@@ -148,13 +148,14 @@ def test_services_cancel_reset_and_enable(rig: Callable[..., Rig]) -> None:
         r.wait_for_state("tracking")
         assert r.call(Trigger, service, Trigger.Request()).success
         r.wait_for_state("idle")
+        r.wait_for_images()
     r.say("the mug")
     r.wait_for_state("tracking")
     assert r.call(SetBool, "enable", SetBool.Request(data=False)).success
     r.wait_for_state("inactive")
     assert r.call(SetBool, "enable", SetBool.Request(data=True)).success
     r.wait_for_state("idle")
-    r.wait_for(lambda: not r.received["mask"].clear() and r.node.worker is not None)
+    r.wait_for_images()
     r.say("the mug")
     r.wait_for_state("tracking")
 
@@ -163,7 +164,7 @@ def test_one_picture_is_segmented_while_the_stream_is_tracked(rig: Callable[...,
     r = talking(rig, asks=False)
     r.say("the mug")
     r.wait_for_state("tracking")
-    picture = Rig.send_image(r, 5_000)
+    picture = r.make_image(5_000)
     answer = r.call(Segment, "segment", Segment.Request(image=picture, text="the mug"))
     assert answer.outcome == Segment.Response.OK
     assert (stamp_of(answer.mask), answer.mask.width, answer.segments[0].label) == (5_000, HW[1], "blue mug")
@@ -201,7 +202,7 @@ def test_requests_that_cannot_be_used_are_told_why(
     rig: Callable[..., Rig], change: Callable[[Any], None], message: str
 ) -> None:
     r = rig(GiveUp("no"))
-    request = Segment.Request(image=r.send_image(1_000), text="the mug")
+    request = Segment.Request(image=r.make_image(1_000), text="the mug")
     change(request)
     answer = r.call(Segment, "segment", request)
     assert answer.outcome == Segment.Response.INVALID_REQUEST
@@ -226,7 +227,8 @@ class Client:
 
     def send(self, **goal: Any) -> Any:
         future = self.client.send_goal_async(
-            ClarifySegment.Goal(**{"max_turns": -1, **goal}), feedback_callback=lambda m: self.feedback.append(m.feedback)
+            ClarifySegment.Goal(**{"max_turns": -1, **goal}),
+            feedback_callback=lambda m: self.feedback.append(m.feedback),
         )
         self.r.wait_for(future.done)
         return future.result()
@@ -294,7 +296,7 @@ def test_a_goal_with_its_own_picture_leaves_the_stream_alone(rig: Callable[..., 
     r.wait_for_state("tracking")
     tracked = r.received["dialogue"][-1].dialogue_id
     client = Client(r)
-    handle = client.send(command="the mug", image=Rig.send_image(r, 7_000))
+    handle = client.send(command="the mug", image=r.make_image(7_000))
     r.wait_for(lambda: r.received["question"][-1].text and stamp_of(r.received["question"][-1]) == 7_000)
     r.answer("blue")
     ended = client.result(handle)
@@ -328,7 +330,9 @@ def _asks_until_refused(dialogue: Any) -> Any:
     return PolicyOutput(GiveUp("several fit") if dialogue.turns else QUESTION)
 
 
-@pytest.mark.parametrize("goal", [{"command": " "}, {"command": "a", "max_turns": 6}, {"command": "a", "timeout_s": -1.0}])
+@pytest.mark.parametrize(
+    "goal", [{"command": " "}, {"command": "a", "max_turns": 6}, {"command": "a", "timeout_s": -1.0}]
+)
 def test_goals_that_cannot_be_used_are_refused(rig: Callable[..., Rig], goal: dict[str, Any]) -> None:
     r = rig()
     assert not Client(r).send(**goal).accepted
@@ -393,7 +397,7 @@ def set_parameter(r: Rig, name: str, value: Any) -> Any:
         ("track.recheck_s", -1.0, "recheck_s"),
         ("model.policy", "oracle", "expected one of candidates, chat, got 'oracle'"),
         ("camera.max_rate_hz", 0.0, "max_rate_hz"),
-        ("camera.max_rate_hz", "fast", "max_rate_hz"),
+        ("camera.max_rate_hz", "fast", "DOUBLE"),
     ],
 )
 def test_parameters_out_of_range_are_refused_with_a_reason(
@@ -500,7 +504,12 @@ def test_a_camera_that_changes_its_size(rig: Callable[..., Rig]) -> None:
         camera.start()
         try:
             seen = r.received["mask"]
-            r.wait_for(lambda: (s := r.status("camera")) is not None and {v.key: v.value for v in s.values}["size"] == f"{hw[1]}x{hw[0]}")
+            r.wait_for(
+                lambda: (
+                    (s := r.status("camera")) is not None
+                    and {v.key: v.value for v in s.values}["size"] == f"{hw[1]}x{hw[0]}"
+                )
+            )
             seen.clear()
             r.say("the mug")
             r.wait_for(lambda: len(seen) > 3 and (seen[-1].height, seen[-1].width) == hw)

@@ -8,24 +8,24 @@ from types import SimpleNamespace
 from typing import Any
 
 import cv2
-import icseg_ros.outputs
 import numpy as np
 import pytest
 from geometry_msgs.msg import Point, PointStamped
 from icseg_msgs.msg import RoiStamped, SegmentArray, Target
-from icseg_ros.compressed import compressed_to_rgb
-from icseg_ros.convert import image_to_rgb
-from icseg_ros.outputs import Outputs, OutputSettings
-from icseg_ros.segments import detections, roi, segment_message
 from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+import icseg_ros.outputs
 from icseg.dialogue.actions import Choice
 from icseg.errors import ConfigError
 from icseg.types import ObjectResult
+from icseg_ros.compressed import compressed_to_rgb
+from icseg_ros.convert import image_to_rgb
+from icseg_ros.outputs import Outputs, OutputSettings
+from icseg_ros.segments import detections, roi, segment_message
 
 HW = (48, 64)
 TOPICS: dict[str, type[Any]] = {

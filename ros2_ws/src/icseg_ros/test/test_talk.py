@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from icseg_msgs.action import ClarifySegment
+from icseg_msgs.msg import DialogueState
+
 from icseg import events
 from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
@@ -14,8 +17,6 @@ from icseg.executor import InlineExecutor
 from icseg.session import Session
 from icseg.tracker.scripted import ScriptedTracker
 from icseg.types import Frame, Prompt
-from icseg_msgs.action import ClarifySegment
-from icseg_msgs.msg import DialogueState
 from icseg_ros.announcer import options_of, state_code
 from icseg_ros.goals import Goal, GoalResult
 from icseg_ros.still import Still, StillOutcome
@@ -138,9 +139,7 @@ def test_a_goal_ends_without_a_target(
         (lambda talk: talk.point_at(Prompt((10.0, 10.0, 30.0, 40.0))), CODES.PREEMPTED),
     ],
 )
-def test_a_goal_ends_when_the_person_wants_something_else(
-    interfere: Callable[[Talk], object], outcome: int
-) -> None:
+def test_a_goal_ends_when_the_person_wants_something_else(interfere: Callable[[Talk], object], outcome: int) -> None:
     goaled = Goaled(talk_of(QUESTION, QUESTION))
     assert goaled.run() is None
     interfere(goaled.talk)
@@ -174,10 +173,18 @@ class Clock:
         return self.now
 
 
-def still_of(*script: Step, answers: tuple[str, ...] = (), tracker: ScriptedTracker | None = None) -> tuple[Still, Clock]:
+def still_of(
+    *script: Step, answers: tuple[str, ...] = (), tracker: ScriptedTracker | None = None
+) -> tuple[Still, Clock]:
     clock = Clock()
     still = Still(
-        frame(), ScriptedPolicy(*script), tracker or ScriptedTracker(), InlineExecutor(), clock, timeout_s=5.0, answers=answers
+        frame(),
+        ScriptedPolicy(*script),
+        tracker or ScriptedTracker(),
+        InlineExecutor(),
+        clock,
+        timeout_s=5.0,
+        answers=answers,
     )  # type: ignore[arg-type]
     return still, clock
 
