@@ -123,7 +123,7 @@ class CameraInput:
     @property
     def topic(self) -> str:
         """Full name of the topic that is subscribed to."""
-        return self._subscription.topic
+        return str(self._subscription.topic)
 
     def set_active(self, is_active: bool) -> None:
         """Take images up, or pass over all that come and the one that waits. The stream begins anew."""

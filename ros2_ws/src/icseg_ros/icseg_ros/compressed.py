@@ -10,7 +10,7 @@ import numpy as np
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
-from icseg.types import ImageU8
+from icseg.types import Array, ImageU8
 from icseg_ros.convert import EncodingError, pixels
 
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
@@ -69,7 +69,7 @@ def jpeg(rgb: ImageU8, header: Header, quality: int) -> CompressedImage:
 
 
 def _compressed(
-    header: Header, message_format: str, suffix: str, image: ImageU8, parameters: tuple[int, ...] = ()
+    header: Header, message_format: str, suffix: str, image: Array, parameters: tuple[int, ...] = ()
 ) -> CompressedImage:
     is_done, encoded = cv2.imencode(suffix, image, parameters)
     if not is_done:

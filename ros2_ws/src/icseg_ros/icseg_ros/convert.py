@@ -33,8 +33,8 @@ _DEPTHS = {"16UC1": ("u2", 1e-3), "mono16": ("u2", 1e-3), "32FC1": ("f4", 1.0)}
 """Encoding -> kind of number, and metres a unit."""
 COLOUR_ENCODINGS = (*_COLOURS, "mono16")
 DEPTH_ENCODINGS = tuple(_DEPTHS)
-MAX_LABELS_8_BIT = 254
-"""Labels that a mono8 label image holds: 255 means "not labelled" by convention."""
+MAX_LABELS_8_BIT, MAX_LABELS_16_BIT = 254, 65534
+"""Labels that a mono8 or 16UC1 label image holds: the number above means "not labelled" by convention."""
 
 
 class EncodingError(IcsegError, ValueError):
@@ -95,9 +95,10 @@ def depth_to_metres(msg: Image, window_xyxy: tuple[int, int, int, int] | None = 
     if window_xyxy is not None:
         x0, y0, x1, y1 = window_xyxy
         values = values[y0:y1, x0:x1]
-    depth = values.astype(np.float32)
+    depth: npt.NDArray[np.float32] = values.astype(np.float32)
     depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
-    return depth * np.float32(metres)
+    depth *= np.float32(metres)
+    return depth
 
 
 def mask_to_image(mask: MaskBool, header: Header) -> Image:
@@ -114,13 +115,15 @@ def labels_to_image(masks: Sequence[MaskBool], header: Header, hw: tuple[int, in
         hw: the size when there are no masks.
 
     Raises:
-        ValueError: neither masks nor a size, masks of different sizes, or more than 65534 masks.
+        ValueError: neither masks nor a size, masks of different sizes, or too many masks.
     """
-    sizes = {mask.shape for mask in masks} or {hw}
-    if len(sizes) != 1 or None in sizes or len(masks) > 65534:
-        raise ValueError(f"label image: expected 0..65534 masks of one size, got {len(masks)} of sizes {sizes}")
+    sizes = {mask.shape for mask in masks} if masks or hw is None else {hw}
+    if len(sizes) != 1 or len(masks) > MAX_LABELS_16_BIT:
+        raise ValueError(
+            f"label image: expected at most {MAX_LABELS_16_BIT} masks, all of one size, or a size; "
+            f"got {len(masks)} of sizes {sorted(sizes)}"
+        )
     (size,) = sizes
-    assert size is not None
     is_wide = len(masks) > MAX_LABELS_8_BIT
     if len(masks) == 1:
         labels: Array = masks[0].view(np.uint8)
