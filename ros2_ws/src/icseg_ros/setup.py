@@ -1,10 +1,16 @@
 """The ROS 2 package of icseg: ament_python, so that colcon builds it without a compiler."""
 
-from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
 NAME = "icseg_ros"
+
+
+def files(pattern: str) -> list[str]:
+    """Files of the package, to be installed."""
+    return sorted(str(path) for path in Path().glob(pattern))
+
 
 setup(
     name=NAME,
@@ -13,9 +19,9 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        (f"share/{NAME}/launch", glob("launch/*.launch.py")),
-        (f"share/{NAME}/config", glob("config/*.*")),
-        (f"share/{NAME}/config/speech", glob("config/speech/*.yaml")),
+        (f"share/{NAME}/launch", files("launch/*.launch.py")),
+        (f"share/{NAME}/config", files("config/*.*")),
+        (f"share/{NAME}/config/speech", files("config/speech/*.yaml")),
     ],
     install_requires=["setuptools"],
     extras_require={"test": ["pytest"]},

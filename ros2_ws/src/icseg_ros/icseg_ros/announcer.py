@@ -1,4 +1,4 @@
-"""What the node says of its dialogue: ``~/question`` and ``~/dialogue``, both latched, and words for the speech interface."""
+"""What the node says of its dialogue: ``~/question`` and ``~/dialogue``, both latched, and the words for people."""
 
 from __future__ import annotations
 

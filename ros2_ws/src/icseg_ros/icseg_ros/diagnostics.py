@@ -1,4 +1,4 @@
-"""``/diagnostics``: what a person who stands before the robot wants to know, once a second. Reads snapshots, changes nothing."""
+"""``/diagnostics``: what a person before the robot wants to know. Reads snapshots, changes nothing."""
 
 from __future__ import annotations
 

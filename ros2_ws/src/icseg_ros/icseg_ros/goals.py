@@ -1,4 +1,4 @@
-"""A goal of the ``ClarifySegment`` action on its way: which events end it, and how. Knows the interface's codes, no rclpy."""
+"""A goal of the ``ClarifySegment`` action on its way: which events end it, and how. Knows its codes, no rclpy."""
 
 from __future__ import annotations
 

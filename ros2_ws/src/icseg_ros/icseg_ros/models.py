@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,6 @@ from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, Prompt
 
 WARM_UP_HW = (480, 640)
-DEFAULT_CHAT = ChatConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,8 @@ class ModelSettings:
 
     engines: str = setting(
         "",
-        "folder with segmenter/, detector/ and perhaps policy/, as export/build_engines.py makes it; empty = the nano models",
+        "folder with segmenter/, detector/ and perhaps policy/, as export/build_engines.py makes it; empty = the nano "
+        "models that ship",
     )
     policy: str = setting(
         "candidates",
@@ -76,16 +76,13 @@ def load_models(settings: ModelSettings, tracker: TrackerConfig, chat: ChatConfi
     folder = Path(settings.engines).expanduser() if settings.engines else nano_models()
     if not folder.is_dir():
         raise ConfigError(f"model.engines: no such folder: {folder}; make it with export/build_engines.py")
-    follower = load_tracker(
-        folder / "segmenter", providers=(settings.provider,), threads=settings.threads, config=tracker
-    )
+    providers = (settings.provider,)
+    follower = load_tracker(folder / "segmenter", providers=providers, threads=settings.threads, config=tracker)
     policy: Policy
     if settings.policy == "chat":
         policy = ChatPolicy(_chat_config(folder, chat))
     else:
-        policy = CandidatesPolicy(
-            load_detector(folder / "detector", providers=(settings.provider,), threads=settings.threads)
-        )
+        policy = CandidatesPolicy(load_detector(folder / "detector", providers=providers, threads=settings.threads))
     _warm_up(follower)
     facts = {"models": folder.name, "policy": policy.name}
     facts |= {
@@ -100,9 +97,8 @@ def _chat_config(folder: Path, chat: ChatConfig) -> ChatConfig:
     entry = folder / "policy" / ENTRY_NAME
     if not entry.is_file():
         return chat
-    said = {
-        name: getattr(chat, name) for name in ChatConfig.__slots__ if getattr(chat, name) != getattr(DEFAULT_CHAT, name)
-    }
+    values = {item.name: (getattr(chat, item.name), item.default) for item in fields(ChatConfig)}
+    said = {name: value for name, (value, default) in values.items() if value != default}
     return replace(load_entry(entry).chat_config(), **said)
 
 

@@ -1,4 +1,4 @@
-"""What ``docs/ros2.md`` tells of topics, services, the action and parameters, as data. A test compares it with a live node.
+"""What ``docs/ros2.md`` tells of topics, services, the action and parameters, as data; a test asks a live node.
 
 ``python -m icseg_ros.reference docs/ros2.md`` writes the tables between their markers anew.
 """

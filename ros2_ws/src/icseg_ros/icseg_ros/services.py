@@ -1,4 +1,4 @@
-"""The node's services: ``~/segment``, ``~/answer``, ``~/cancel``, ``~/reset``, ``~/enable``. They check, hand over, and wait."""
+"""``~/segment``, ``~/answer``, ``~/cancel``, ``~/reset``, ``~/enable``: they check, hand over, and wait."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def fill_response(response: Segment.Response, result: StillResult, header: Heade
     response.outcome, response.message = _OUTCOMES[result.outcome], result.reason
     response.segments = [
         segment_message(thing, segment_id=number, label=label)
-        for number, (thing, label) in enumerate(zip(result.things, result.labels), 1)
+        for number, (thing, label) in enumerate(zip(result.things, result.labels, strict=True), 1)
     ]
     if result.outcome is StillOutcome.OK:
         response.mask = mask_to_image(result.things[0].mask, header)

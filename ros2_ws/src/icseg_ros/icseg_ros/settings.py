@@ -1,4 +1,4 @@
-"""Settings of ``icseg.settings`` as ROS parameters: declared with range and description, read back, refused with a reason."""
+"""Settings of ``icseg.settings`` as ROS parameters: declared with range and description, and read back."""
 
 from __future__ import annotations
 

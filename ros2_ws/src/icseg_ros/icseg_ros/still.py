@@ -1,4 +1,4 @@
-"""One picture and one command with prepared answers: what a script asks of the node. Nothing is tracked. Knows no ROS."""
+"""One picture, one command, prepared answers: what a script asks of the node. Nothing is tracked. Knows no ROS."""
 
 from __future__ import annotations
 

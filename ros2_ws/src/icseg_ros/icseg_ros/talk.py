@@ -1,4 +1,4 @@
-"""One session and the record of its present dialogue: its number, the words, the questions, how it ended. Knows no ROS."""
+"""One session and the record of its present dialogue: number, words, questions, how it ended. Knows no ROS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes through the node, for diagnostics: rates, times by stage, drops, faults. Filled by the worker, read by others."""
+"""What goes through the node, for diagnostics: rates, times by stage, drops, faults. The worker fills it."""
 
 from __future__ import annotations
 

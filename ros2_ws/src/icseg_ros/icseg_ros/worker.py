@@ -12,7 +12,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import count
 
 from icseg_msgs.action import ClarifySegment
@@ -20,51 +19,34 @@ from icseg_msgs.msg import DialogueState
 from std_msgs.msg import Header
 
 from icseg import events
-from icseg.config import SessionConfig
-from icseg.errors import ConfigError, IcsegError
+from icseg.errors import ConfigError
 from icseg.intent import is_command, is_stop
 from icseg.mask_ops.native import distance_peak
 from icseg.session import Session
 from icseg.state import State
 from icseg.types import Frame, Prompt
-from icseg_ros.announcer import Announcer, state_code
-from icseg_ros.camera import CameraInput
-from icseg_ros.depth import DepthInput
+from icseg_ros.announcer import state_code
+from icseg_ros.answers import Answers, Reply
 from icseg_ros.goals import Goal, GoalResult
-from icseg_ros.models import Models
-from icseg_ros.outputs import Outputs
+from icseg_ros.parts import Parts
 from icseg_ros.still import Still, StillOutcome, StillResult
+from icseg_ros.stills import Stills
 from icseg_ros.talk import Talk
 from icseg_ros.traffic import Traffic
 
 NAP_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
-MAX_STILLS = 8
 POLICY_THREADS = 2
 """A still's policy goes on while the live dialogue's waits for its server."""
 
-Reply = Callable[[bool, str], None]
-"""Whether something was accepted, and why not."""
-
-
-@dataclass(frozen=True, slots=True)
-class Devices:
-    """Where images come from and results go."""
-
-    camera: CameraInput
-    depth: DepthInput
-    outputs: Outputs
-    announcer: Announcer
+Picture = tuple[Frame, Header]
 
 
 class Worker:
     """Runs from ``start`` to ``stop``; every other method may be called from any thread and returns at once.
 
     Args:
-        models: loaded.
-        config: of the sessions.
-        language: of the questions.
-        devices: around it.
+        parts: of the configured node.
         traffic: counts and times, for diagnostics.
         log: takes what people should know.
         clock: seconds, monotonic.
@@ -72,26 +54,22 @@ class Worker:
 
     def __init__(
         self,
-        models: Models,
-        config: SessionConfig,
-        language: str,
-        devices: Devices,
+        parts: Parts,
         traffic: Traffic,
         log: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._models, self._config, self._language = models, config, language
-        self._camera, self._depth = devices.camera, devices.depth
-        self._outputs, self._announcer = devices.outputs, devices.announcer
+        self._models, self._settings = parts.models, parts.settings
+        self._camera, self._depth = parts.camera, parts.depth
+        self._outputs, self._announcer = parts.outputs, parts.announcer
         self._traffic, self._log, self._clock = traffic, log, clock
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
         self._numbers, self._question_id = count(1), 0
         self._live = self._new_talk()
         self._picture: tuple[Talk, Header] | None = None
-        self._stills: list[tuple[Still, Callable[[StillResult], None]]] = []
+        self._stills, self._answers = Stills(), Answers()
         self._goal: Goal | None = None
-        self._answers: dict[tuple[Talk, int], Reply] = {}
         self._header: Header | None = None
         self._reported: tuple[object, ...] = ()
         self._is_enabled = True
@@ -115,7 +93,7 @@ class Worker:
 
     def say_answer(self, text: str) -> None:
         """Words that can only be an answer."""
-        self._post(lambda: self._track_answer(self._current(), self._current().session.answer(text), self._log_refusal))
+        self._post(lambda: self._answers.give(self._current(), text, None, self._log_refusal))
 
     def point_at(self, prompt: Prompt) -> None:
         """A target that was shown in the live image."""
@@ -128,11 +106,11 @@ class Worker:
     def begin_goal(
         self,
         request: ClarifySegment.Goal,
-        picture: tuple[Frame, Header] | None,
+        picture: Picture | None,
         done: Callable[[GoalResult], None],
         progress: Callable[[], None],
     ) -> None:
-        """A goal of the action: pre-empts the one before it. ``done`` and ``progress`` are called in the worker's thread."""
+        """A goal of the action: pre-empts the one before it. The worker's thread calls ``done`` and ``progress``."""
         self._post(lambda: self._begin_goal(request, picture, done, progress))
 
     def cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
@@ -141,7 +119,7 @@ class Worker:
 
     def segment(
         self,
-        picture: tuple[Frame, Header] | None,
+        picture: Picture | None,
         request: Prompt | str,
         answers: Sequence[str],
         timeout_s: float,
@@ -191,7 +169,7 @@ class Worker:
         for event in new:
             self._take_event(self._live, event)
         has_more = self._step_picture()
-        self._step_stills()
+        self._stills.step()
         self._watch_goal()
         self._report()
         return has_called or has_image or bool(new) or has_more
@@ -236,10 +214,10 @@ class Worker:
                 self._traffic.fault(event.error)
                 self._log(event.error)
                 if event.ticket > talk.dialogue.ticket and (talk, event.ticket) not in self._answers:
-                    self._announcer.tell(event.error, talk.dialogue.language or self._language)
+                    self._announcer.tell(event.error, talk.dialogue.language or self._settings.spoken.language)
             case events.CameraStalled():
                 self._traffic.fault(f"no image for {event.silent_s:.1f} s while something is going on")
-        self._resolve_answer(talk, event)
+        self._answers.resolve(talk, event)
         if self._goal is not None and self._goal.talk is talk:
             is_picture = self._picture is not None and self._picture[0] is talk
             if (result := self._goal.result_of(event, header, is_picture=is_picture)) is not None:
@@ -301,7 +279,8 @@ class Worker:
         elif dialogue_id not in ("", talk.dialogue.id) or question_id not in (0, self._question_id):
             reply(
                 False,
-                f"question {self._question_id} of dialogue {talk.dialogue.id} waits, not {question_id} of {dialogue_id!r}",
+                f"question {self._question_id} of dialogue {talk.dialogue.id} waits, "
+                f"not {question_id} of {dialogue_id!r}",
             )
         elif not text and option >= len(asked.options):
             reply(
@@ -311,22 +290,7 @@ class Worker:
                 else "the question offers no options: answer it in words",
             )
         else:
-            words = text or asked.options[option]
-            self._track_answer(talk, talk.session.answer(words, asked.question_id), reply)
-
-    def _track_answer(self, talk: Talk, ticket: int, reply: Reply) -> None:
-        self._answers[talk, ticket] = reply
-
-    def _resolve_answer(self, talk: Talk, event: events.Event) -> None:
-        match event:
-            case events.Answered() | events.Stopped():
-                outcome = True, ""
-            case events.Rejected():
-                outcome = False, event.error
-            case _:
-                return
-        if (reply := self._answers.pop((talk, event.ticket), None)) is not None:
-            reply(*outcome)
+            self._answers.give(talk, text or asked.options[option], asked.question_id, reply)
 
     def _log_refusal(self, is_accepted: bool, why: str) -> None:
         if not is_accepted:
@@ -335,7 +299,7 @@ class Worker:
     def _begin_goal(
         self,
         request: ClarifySegment.Goal,
-        picture: tuple[Frame, Header] | None,
+        picture: Picture | None,
         done: Callable[[GoalResult], None],
         progress: Callable[[], None],
     ) -> None:
@@ -401,7 +365,7 @@ class Worker:
 
     def _segment(
         self,
-        picture: tuple[Frame, Header] | None,
+        picture: Picture | None,
         request: Prompt | str,
         answers: Sequence[str],
         timeout_s: float,
@@ -414,31 +378,19 @@ class Worker:
                 return
             picture = newest, self._camera.header_of(newest.stamp_ns) or self._header
         frame, header = picture
-        if len(self._stills) >= MAX_STILLS:
-            done(StillResult(StillOutcome.FAILED, f"{MAX_STILLS} such requests are being worked on: try again"), header)
+        if self._stills.is_full:
+            done(StillResult(StillOutcome.FAILED, "too many such requests are being worked on: try again"), header)
             return
-        models, executor = self._models, self._policy_threads
-        still = Still(frame, models.policy, models.tracker, executor, self._clock, timeout_s=timeout_s, answers=answers)
-        if isinstance(request, Prompt):
-            try:
-                done(still.segment(request), header)
-            except IcsegError as error:
-                done(StillResult(StillOutcome.FAILED, str(error)), header)
-            return
-        still.command(request)
-        self._stills.append((still, lambda result: done(result, header)))
-
-    def _step_stills(self) -> None:
-        for entry in list(self._stills):
-            still, done = entry
-            try:
-                result = still.poll()
-            except IcsegError as error:
-                result = StillResult(StillOutcome.FAILED, str(error))
-            if result is not None:
-                self._stills.remove(entry)
-                still.close()
-                done(result)
+        still = Still(
+            frame,
+            self._models.policy,
+            self._models.tracker,
+            self._policy_threads,
+            self._clock,
+            timeout_s=timeout_s,
+            answers=answers,
+        )
+        self._stills.begin(still, request, lambda result: done(result, header))
 
     def _stop_everything(self) -> None:
         self._end_goal(ClarifySegment.Result.CANCELED, "~/cancel was called")
@@ -447,7 +399,7 @@ class Worker:
     def _reset(self) -> None:
         self._end_goal(ClarifySegment.Result.CANCELED, "the node was reset")
         self._live.close()
-        self._refuse_answers("the node was reset")
+        self._answers.refuse("the node was reset")
         self._live = self._new_talk()
         self._announcer.withdraw()
 
@@ -456,11 +408,6 @@ class Worker:
             self._is_enabled = is_enabled
             self._camera.set_active(is_enabled)
             self._reset()
-
-    def _refuse_answers(self, why: str) -> None:
-        for reply in self._answers.values():
-            reply(False, why)
-        self._answers.clear()
 
     def _report(self) -> None:
         talk = self._current()
@@ -475,17 +422,19 @@ class Worker:
 
     def _new_talk(self) -> Talk:
         session = Session(
-            self._models.policy, self._models.tracker, self._config, executor=self._policy_threads, clock=self._clock
+            self._models.policy,
+            self._models.tracker,
+            self._settings.session,
+            executor=self._policy_threads,
+            clock=self._clock,
         )
-        return Talk(session, lambda: str(next(self._numbers)), self._language)
+        return Talk(session, lambda: str(next(self._numbers)), self._settings.spoken.language)
 
     def _close(self) -> None:
         self._make_calls()
         self._end_goal(ClarifySegment.Result.FAILED, "the node was deactivated")
-        for still, done in self._stills:
-            still.close()
-            done(StillResult(StillOutcome.FAILED, "the node was deactivated"))
-        self._refuse_answers("the node was deactivated")
+        self._stills.close("the node was deactivated")
+        self._answers.refuse("the node was deactivated")
         self._live.close()
         self._announcer.withdraw()
         self._announcer.report(DialogueState.INACTIVE, self._live.dialogue, self._header)

@@ -75,7 +75,7 @@ class Rig:
         self._spinner = threading.Thread(target=self.executor.spin, daemon=True)
         self._spinner.start()
         self.sent = 0
-        self.encoding = "rgb8"
+        self.encoding, self.hw = "rgb8", HW
         self._camera: threading.Thread | None = None
         self._is_over = threading.Event()
         if is_active:
@@ -112,12 +112,13 @@ class Rig:
         self._camera = threading.Thread(target=run, daemon=True)
         self._camera.start()
 
-    def send_image(self, hw: tuple[int, int] = HW) -> None:
+    def send_image(self) -> None:
         """One image; its stamp is its number."""
-        self.images.publish(self.make_image(hw=hw))
+        self.images.publish(self.make_image())
 
-    def make_image(self, stamp_ns: int | None = None, hw: tuple[int, int] = HW) -> Image:
+    def make_image(self, stamp_ns: int | None = None) -> Image:
         """The next image of the camera, or one of another source."""
+        hw = self.hw
         message = Image(height=hw[0], width=hw[1], encoding=self.encoding, step=hw[1] * 3)
         message.header.frame_id = "camera_optical_frame"
         stamp = stamp_ns if stamp_ns is not None else 10**9 + self.sent * 33_333_333
@@ -157,7 +158,7 @@ class Rig:
 
     def wait_for_images(self) -> None:
         """Until the node has taken an image since now."""
-        camera = self.node.camera
+        camera = self.node.parts.camera
         before = camera.counts().taken
         self.wait_for(lambda: camera.counts().taken > before + 1)
 

@@ -117,7 +117,7 @@ def test_a_shown_box_is_tracked_without_a_question(rig: Callable[..., Rig]) -> N
     message = RoiStamped()
     message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 10, 10, 20, 20
     publisher = r.client.create_publisher(RoiStamped, "target_roi", 10)
-    r.wait_for(lambda: publisher.get_subscription_count())
+    r.wait_for(publisher.get_subscription_count)
     publisher.publish(message)
     r.wait_for_state("tracking")
     r.wait_for(lambda: r.received["target"])
@@ -487,32 +487,16 @@ def test_a_clock_that_jumps_back_begins_a_new_stream(rig: Callable[..., Rig]) ->
     assert all(stamp_of(mask) < 4 * 10**9 for mask in r.received["mask"])
 
 
-def test_a_camera_that_changes_its_size(rig: Callable[..., Rig]) -> None:
-    r = rig(is_active=False)
-    r.policy = PointAtNewest(asks=False)  # type: ignore[assignment]
-    r.node.trigger_configure()
-    r.node.trigger_activate()
-    r.wait_for(lambda: r.client.count_subscribers("image") > 0)
-    for hw in (HW, (24, 32)):
-        is_over = threading.Event()
-
-        def run(hw: tuple[int, int] = hw, is_over: threading.Event = is_over) -> None:
-            while not is_over.wait(1 / 30):
-                r.send_image(hw=hw)
-
-        camera = threading.Thread(target=run)
-        camera.start()
-        try:
-            seen = r.received["mask"]
-            r.wait_for(
-                lambda: (
-                    (s := r.status("camera")) is not None
-                    and {v.key: v.value for v in s.values}["size"] == f"{hw[1]}x{hw[0]}"
-                )
-            )
-            seen.clear()
-            r.say("the mug")
-            r.wait_for(lambda: len(seen) > 3 and (seen[-1].height, seen[-1].width) == hw)
-        finally:
-            is_over.set()
-            camera.join()
+@pytest.mark.parametrize("hw", [(24, 32), (96, 128)])
+def test_a_camera_that_changes_its_size(rig: Callable[..., Rig], hw: tuple[int, int]) -> None:
+    r = talking(rig, asks=False)
+    r.say("the mug")
+    r.wait_for_state("tracking")
+    r.hw = hw
+    failed = r.wait_for_state("failed")
+    assert "size" in failed.reason
+    r.received["mask"].clear()
+    r.say("the mug")
+    r.wait_for_state("tracking")
+    r.wait_for(lambda: len(r.received["mask"]) > 3)
+    assert {(mask.height, mask.width) for mask in r.received["mask"]} == {hw}

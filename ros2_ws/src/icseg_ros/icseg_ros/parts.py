@@ -1,0 +1,83 @@
+"""What a configured node is made of: built together, taken down together. Knows no transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from rclpy.callback_groups import CallbackGroup
+from rclpy.node import Node
+
+from icseg.dialogue.policy_chat import ChatConfig
+from icseg.tracker.state import TrackerConfig
+from icseg_ros.announcer import Announcer
+from icseg_ros.camera import CameraInput
+from icseg_ros.depth import DepthInput
+from icseg_ros.models import Models, ModelSettings
+from icseg_ros.outputs import Outputs
+from icseg_ros.parameters import Settings
+from icseg_ros.speech.speech import Speech
+from icseg_ros.speech.words import Heard
+
+Load = Callable[[ModelSettings, TrackerConfig, ChatConfig], Models]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Callback groups: images wait for nothing else."""
+
+    images: CallbackGroup
+    control: CallbackGroup
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """Everything between ``configure`` and ``cleanup``."""
+
+    settings: Settings
+    models: Models
+    camera: CameraInput
+    depth: DepthInput
+    outputs: Outputs
+    speech: Speech
+    announcer: Announcer
+
+    @classmethod
+    def build(
+        cls,
+        node: Node,
+        settings: Settings,
+        load: Load,
+        on_heard: Callable[[Heard], None],
+        on_speech_error: Callable[[str], None],
+        groups: Groups,
+    ) -> Parts:
+        """Load the models, then make publishers and subscriptions; nothing stays behind when one of them fails.
+
+        Raises:
+            IcsegError: a model, an engine, or a speech package is not there, or not what it should be.
+        """
+        models = load(settings.model, settings.tracker, settings.chat)
+        with ExitStack() as made:
+            camera = CameraInput(node, settings.camera, callback_group=groups.images)
+            made.callback(camera.close)
+            depth = DepthInput(node, settings.depth, callback_group=groups.images)
+            made.callback(depth.close)
+            outputs = Outputs(node, settings.publish)
+            made.callback(outputs.close)
+            speech = Speech(node, settings.speech, on_heard, on_speech_error, groups.control)
+            made.callback(speech.close)
+            announcer = Announcer(node, speech, answer_timeout_s=settings.session.answer_timeout_s)
+            made.pop_all()
+        return cls(settings, models, camera, depth, outputs, speech, announcer)
+
+    def set_active(self, is_active: bool) -> None:
+        """Take images and publish, or pass over everything."""
+        for part in (self.outputs, self.depth, self.camera):
+            part.set_active(is_active)
+
+    def close(self) -> None:
+        """Take everything down."""
+        for part in (self.announcer, self.speech, self.outputs, self.depth, self.camera):
+            part.close()
