@@ -73,7 +73,9 @@ class Setting:
         """What is allowed, for people; empty without bounds."""
         if self.choices:
             return ", ".join(choice or '""' for choice in self.choices)
-        return "" if self.low is None else f"{self.low:g}..{self.high:g}"
+        if self.low is None or self.high is None:
+            return ""
+        return f"{self.low}..{self.high}" if self.type is int else f"{self.low:g}..{self.high:g}"
 
     def check(self, value: object) -> None:
         """Refuse a value.

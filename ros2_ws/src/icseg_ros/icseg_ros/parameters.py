@@ -147,7 +147,9 @@ def yaml_text() -> str:
     ]
     for item in all_settings():
         allowed = f" ({item.range})" if item.range else ""
-        lines.append(f"    {item.name}: {_yaml(item.default)}  # {item.meaning}{allowed}")
+        # ROS cannot tell the type of an empty list in a file
+        mark = "# " if item.default == [] else ""
+        lines.append(f"    {mark}{item.name}: {_yaml(item.default)}  # {item.meaning}{allowed}")
     return "\n".join(lines) + "\n"
 
 

@@ -33,7 +33,7 @@ class Topic:
     when: str = ""
 
 
-RELIABLE_1, RELIABLE_5, RELIABLE_10 = "reliable, depth 1", "reliable, depth 5", "reliable, depth 10"
+RELIABLE_5, RELIABLE_10 = "reliable, depth 5", "reliable, depth 10"
 LATCHED = "reliable, transient local, depth 1"
 
 SUBSCRIPTIONS = (
@@ -54,14 +54,14 @@ SUBSCRIPTIONS = (
     Topic(
         "depth",
         "sensor_msgs/msg/Image",
-        "best effort, depth 5",
+        "as offered, depth 1",
         "16UC1 mm or 32FC1 m, registered to the image",
         "depth.enabled",
     ),
     Topic(
         "camera_info",
         "sensor_msgs/msg/CameraInfo",
-        "best effort, depth 5",
+        "best effort, depth 1",
         "intrinsics, for points in 3D",
         "depth.enabled",
     ),
@@ -115,9 +115,9 @@ PUBLICATIONS = (
         "grasp hint in the camera's optical frame, metres",
         "depth.enabled",
     ),
-    Topic("~/overlay", "sensor_msgs/msg/Image", RELIABLE_1, "rgb8, the mask drawn on the image, when somebody listens"),
+    Topic("~/overlay", "sensor_msgs/msg/Image", RELIABLE_5, "rgb8, the mask drawn on the image, when somebody listens"),
     Topic(
-        "~/overlay/compressed", "sensor_msgs/msg/CompressedImage", RELIABLE_1, "the same as JPEG, when somebody listens"
+        "~/overlay/compressed", "sensor_msgs/msg/CompressedImage", RELIABLE_5, "the same as JPEG, when somebody listens"
     ),
     Topic("~/question", "icseg_msgs/msg/Question", LATCHED, "the question that waits; an empty text = none"),
     Topic(

@@ -49,5 +49,6 @@ def read(node: Node, group: str, settings: type[T]) -> T:
     Raises:
         ConfigError: a value is of the wrong type or out of range.
     """
-    names = [item.name for item in described(group, settings)]
-    return from_values(group, settings, {name: node.get_parameter(name).value for name in names})
+    values = {item.name: node.get_parameter_or(item.name).value for item in described(group, settings)}
+    # an empty list in a parameter file has no type, and leaves the parameter without a value
+    return from_values(group, settings, {name: value for name, value in values.items() if value is not None})
