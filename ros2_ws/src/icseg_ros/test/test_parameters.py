@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 import rclpy
 import yaml
-from icseg.config import SessionConfig
-from icseg.errors import ConfigError
-from icseg_ros.node import ClarifySegmentNode
-from icseg_ros.parameters import Settings, all_settings, read_all, yaml_text
-from icseg_ros.reference import ACTIONS, PUBLICATIONS, SERVICES, SUBSCRIPTIONS, Topic, written
 from rclpy.context import Context
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rig import Rig
 from sensor_msgs.msg import Image
+
+from icseg.config import SessionConfig
+from icseg.errors import ConfigError
+from icseg_ros.node import ClarifySegmentNode
+from icseg_ros.parameters import Settings, all_settings, read_all, yaml_text
+from icseg_ros.reference import ACTIONS, PUBLICATIONS, SERVICES, SUBSCRIPTIONS, Topic, written
 
 PACKAGE = Path(__file__).parents[1]
 YAML = PACKAGE / "config" / "clarify_segment.yaml"
