@@ -1,0 +1,207 @@
+"""A robot's speech services, played by scripts in a context of their own, and the node that speaks to them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rclpy
+from rclpy.action import ActionServer, CancelResponse, GoalResponse
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor, ShutdownException
+from rclpy.node import Node
+from std_msgs.msg import String
+
+from icseg_ros.speech import Heard, Speech, SpeechSettings
+from icseg_ros.speech.interface import set_field
+
+DEADLINE_S = 10.0
+
+
+class FakeClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Side:
+    """A node in a context and an executor of its own."""
+
+    def __init__(self, name: str, arguments: tuple[str, ...] = ()) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.executor = MultiThreadedExecutor(4, context=self.context)
+        self.node = Node(name, context=self.context, cli_args=list(arguments))
+        self.executor.add_node(self.node)
+        self.is_over = threading.Event()
+
+    def spin_until(self, is_done: Callable[[], bool]) -> None:
+        """Run callbacks until something holds; fails when it does not within a deadline."""
+        end = time.monotonic() + DEADLINE_S
+        while not is_done():
+            assert time.monotonic() < end, "nothing happened in time"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def spin_for_ticks(self, count: int = 5) -> None:
+        """Run callbacks for so many ticks of a timer of 0.1 s: enough for something that ought not to happen."""
+        ticks: list[int] = []
+        timer = self.node.create_timer(0.1, lambda: ticks.append(1))
+        self.spin_until(lambda: len(ticks) >= count)
+        self.node.destroy_timer(timer)
+
+    def close(self) -> None:
+        """Stop and free everything."""
+        self.is_over.set()
+        self.executor.shutdown(timeout_sec=2.0)
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+
+class Robot(Side):
+    """The speech services; runs by itself in a thread."""
+
+    def __init__(self) -> None:
+        super().__init__("robot")
+        self.said: list[str] = []
+        self.node.create_subscription(String, "/clarify_segment/say", lambda m: self.said.append(m.data), 10)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def _spin(self) -> None:
+        try:
+            self.executor.spin()
+        except ShutdownException:
+            pass
+
+    def close(self) -> None:
+        super().close()
+        self._thread.join(DEADLINE_S)
+
+    def subscribe(self, message: Any, topic: str) -> list[Any]:
+        """What is published on a topic, as it comes."""
+        got: list[Any] = []
+        self.node.create_subscription(message, topic, got.append, 10)
+        return got
+
+
+class FakeServer:
+    """An action server.
+
+    Args:
+        robot: whose it is.
+        action, name: of the action.
+        result: field path -> value of every result.
+        accepts: takes goals.
+        holds: a goal ends only by ``release`` or by being cancelled.
+        cancels: does what it is told when it is told to cancel.
+        aborts: gives every goal up in the end.
+    """
+
+    def __init__(
+        self,
+        robot: Robot,
+        action: Any,
+        name: str,
+        *,
+        result: dict[str, Any] | None = None,
+        accepts: bool = True,
+        holds: bool = False,
+        cancels: bool = True,
+        aborts: bool = False,
+    ) -> None:
+        self.goals: list[Any] = []
+        self.canceled: list[Any] = []
+        self.result = result or {}
+        self.accepts, self.holds, self.cancels, self.aborts = accepts, holds, cancels, aborts
+        self._robot, self._action, self._released = robot, action, threading.Event()
+        self._server = ActionServer(
+            robot.node,
+            action,
+            name,
+            self._execute,
+            callback_group=ReentrantCallbackGroup(),
+            goal_callback=self._take,
+            cancel_callback=lambda _: CancelResponse.ACCEPT if self.cancels else CancelResponse.REJECT,
+        )
+
+    def release(self) -> None:
+        """Let the goals that are held end."""
+        self._released.set()
+
+    def _take(self, goal: Any) -> GoalResponse:
+        self.goals.append(goal)
+        return GoalResponse.ACCEPT if self.accepts else GoalResponse.REJECT
+
+    def _execute(self, handle: Any) -> Any:
+        answer = self._action.Result()
+        for path, value in self.result.items():
+            set_field(answer, path, value)
+        while self.holds and not self._released.wait(0.01):
+            if self._robot.is_over.is_set():
+                return answer
+            if handle.is_cancel_requested:
+                self.canceled.append(handle.request)
+                handle.canceled()
+                return answer
+        if self.aborts:
+            handle.abort()
+        else:
+            handle.succeed()
+        return answer
+
+
+class Talk(Side):
+    """The node under test with its speech, and what it told."""
+
+    def __init__(self, settings: SpeechSettings, clock: FakeClock | None = None) -> None:
+        super().__init__("clarify_segment")
+        self.clock = clock or FakeClock()
+        self.heard: list[Heard] = []
+        self.errors: list[str] = []
+        group = ReentrantCallbackGroup()
+        try:
+            self.speech = Speech(self.node, settings, self.heard.append, self.errors.append, group, self.clock)
+        except BaseException:
+            super().close()
+            raise
+
+    def publisher(self, message: Any, topic: str) -> Any:
+        """A publisher that the subscription of the speech is connected to."""
+        publisher = self.node.create_publisher(message, topic, 10)
+        self.spin_until(lambda: publisher.get_subscription_count() > 0)
+        return publisher
+
+    def close(self) -> None:
+        self.speech.close()
+        super().close()
+
+
+@contextmanager
+def robot_and_talk(
+    settings: SpeechSettings, script: Callable[[Robot], Any] = lambda robot: None
+) -> Iterator[tuple[Any, Talk]]:
+    """The script's services, and the node that uses them; both are freed at the end.
+
+    Yields:
+        What the script returned, and the node. The robot is ``talk.robot``.
+    """
+    robot = Robot()
+    try:
+        played = script(robot)
+        talk = Talk(settings)
+        try:
+            talk.robot = robot
+            talk.spin_until(lambda: robot.node.count_publishers("/clarify_segment/say") > 0)
+            yield played, talk
+        finally:
+            talk.close()
+    finally:
+        robot.close()
