@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from typing import Any
 
 import rclpy
+from icseg_ros.speech import Heard, Speech, SpeechSettings
+from icseg_ros.speech.interface import set_field
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, ShutdownException
 from rclpy.node import Node
 from std_msgs.msg import String
-
-from icseg_ros.speech import Heard, Speech, SpeechSettings
-from icseg_ros.speech.interface import set_field
 
 DEADLINE_S = 10.0
 
@@ -71,6 +70,7 @@ class Robot(Side):
     def __init__(self) -> None:
         super().__init__("robot")
         self.said: list[str] = []
+        self.servers: list[ActionServer] = []
         self.node.create_subscription(String, "/clarify_segment/say", lambda m: self.said.append(m.data), 10)
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
@@ -82,8 +82,13 @@ class Robot(Side):
             pass
 
     def close(self) -> None:
-        super().close()
+        """End the thread, then free everything: a node does not free its action servers itself."""
+        self.is_over.set()
+        self.executor.shutdown(timeout_sec=2.0)
         self._thread.join(DEADLINE_S)
+        while self.servers:
+            self.servers.pop().destroy()
+        super().close()
 
     def subscribe(self, message: Any, topic: str) -> list[Any]:
         """What is published on a topic, as it comes."""
@@ -131,6 +136,7 @@ class FakeServer:
             goal_callback=self._take,
             cancel_callback=lambda _: CancelResponse.ACCEPT if self.cancels else CancelResponse.REJECT,
         )
+        robot.servers.append(self._server)
 
     def release(self) -> None:
         """Let the goals that are held end."""
@@ -161,14 +167,15 @@ class FakeServer:
 class Talk(Side):
     """The node under test with its speech, and what it told."""
 
-    def __init__(self, settings: SpeechSettings, clock: FakeClock | None = None) -> None:
+    def __init__(self, settings: SpeechSettings, robot: Robot) -> None:
         super().__init__("clarify_segment")
-        self.clock = clock or FakeClock()
+        self.robot, self.clock = robot, FakeClock()
         self.heard: list[Heard] = []
         self.errors: list[str] = []
-        group = ReentrantCallbackGroup()
+        self.on_error: Callable[[str], object] = self.errors.append
+        group, tell = ReentrantCallbackGroup(), lambda error: self.on_error(error)
         try:
-            self.speech = Speech(self.node, settings, self.heard.append, self.errors.append, group, self.clock)
+            self.speech = Speech(self.node, settings, self.heard.append, tell, group, self.clock)
         except BaseException:
             super().close()
             raise
@@ -191,15 +198,15 @@ def robot_and_talk(
     """The script's services, and the node that uses them; both are freed at the end.
 
     Yields:
-        What the script returned, and the node. The robot is ``talk.robot``.
+        What the script returned, and the node.
     """
     robot = Robot()
     try:
         played = script(robot)
-        talk = Talk(settings)
+        talk = Talk(settings, robot)
         try:
-            talk.robot = robot
-            talk.spin_until(lambda: robot.node.count_publishers("/clarify_segment/say") > 0)
+            (say,) = (item for item in talk.node.publishers if item.topic_name == "/clarify_segment/say")
+            talk.spin_until(lambda: say.get_subscription_count() > 0)
             yield played, talk
         finally:
             talk.close()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
-from icseg.errors import ConfigError
+from icseg_ros.speech.grammar import grammar_of
+from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
+from icseg_ros.speech.words import as_tag, in_form
 from icseg_test_msgs.action import STT, TTS
 from icseg_test_msgs.msg import LiveSpeech, SoundRequest
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import ColorRGBA, Float64MultiArray
 
-from icseg_ros.speech.grammar import grammar_of
-from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
-from icseg_ros.speech.words import as_tag, in_form
+from icseg.errors import ConfigError
 
 
 def test_message_and_action_are_loaded():
@@ -98,7 +98,11 @@ def test_constants_are_checked_and_applied():
     goal = STT.Goal()
     for path, value in checked.items():
         set_field(goal, path, value)
-    assert (goal.grammar_config.start_rule, goal.grammar_config.grammar_penalty, goal.prompt) == ("root", 10.0, "colours")
+    assert (goal.grammar_config.start_rule, goal.grammar_config.grammar_penalty, goal.prompt) == (
+        "root",
+        10.0,
+        "colours",
+    )
 
 
 def test_constants_may_be_lists():

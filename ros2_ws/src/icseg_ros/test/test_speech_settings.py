@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from icseg.errors import ConfigError
-
 from icseg_ros.settings import declared
 from icseg_ros.speech import GROUPS, SpeechInSettings, SpeechOutSettings, TurnTakingSettings
+
+from icseg.errors import ConfigError
 
 LIVE = {"type": "hri_msgs/msg/LiveSpeech", "topic": "/voice", "text_field": "final"}
 STT = {"type": "whisper_msgs/action/STT", "kind": "action", "topic": "/listen", "text_field": "transcription.text"}
@@ -37,7 +37,8 @@ def test_every_parameter_has_a_meaning_and_every_number_a_range():
 
 
 @pytest.mark.parametrize(
-    "given", [LIVE, {**LIVE, "topics": ("/a", "/b")}, STT, {**STT, "constants": '{"prompt": "x"}', "grammar_field": "g"}]
+    "given",
+    [LIVE, {**LIVE, "topics": ("/a", "/b")}, STT, {**STT, "constants": '{"prompt": "x"}', "grammar_field": "g"}],
 )
 def test_input_that_works(given):
     assert SpeechInSettings(**given).is_on

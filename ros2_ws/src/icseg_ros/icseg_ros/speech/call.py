@@ -12,6 +12,7 @@ from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
+from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 
 from icseg_ros.speech.mailbox import Mailbox
@@ -62,6 +63,20 @@ class _Call:
     is_expired: bool = False
 
 
+class _Client(ActionClient):
+    """One that may be destroyed while the executor is about to take what came for it; else it raises there."""
+
+    is_closed = False
+
+    def take_data(self) -> Any:
+        try:
+            return {} if self.is_closed else super().take_data()
+        except _rclpy.RCLError:
+            if not self.is_closed:
+                raise
+            return {}
+
+
 class ActionCaller:
     """A client of one action. ``server`` is what it is called in errors.
 
@@ -86,7 +101,7 @@ class ActionCaller:
         clock: Callable[[], float],
     ) -> None:
         self._post, self._clock, self._timeout_s = mailbox.post, clock, timeout_s
-        self._client = ActionClient(node, action, name, callback_group=mailbox.group)
+        self._client = _Client(node, action, name, callback_group=mailbox.group)
         self.server = f"the action server {name} ({type_name})"
         self._call: _Call | None = None
         self._next: _Call | None = None
@@ -139,6 +154,7 @@ class ActionCaller:
         call, self._call, self._next = self._call, None, None
         if call is not None and call.step is _Step.RUNNING:
             call.handle.cancel_goal_async()
+        self._client.is_closed = True
         self._client.destroy()
 
     def _begin(self, call: _Call) -> None:

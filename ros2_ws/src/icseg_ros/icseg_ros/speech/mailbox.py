@@ -27,7 +27,8 @@ class Mailbox:
     Args:
         node: whose executor runs the work.
         tick: called every 0.1 s while it returns True, beginning after any piece of work.
-        on_fault: told of an exception that work raised; the next piece runs all the same.
+        on_fault: told of an exception that work raised; the next piece runs all the same. What a report raises is
+            only logged.
     """
 
     def __init__(self, node: Node, tick: Callable[[], bool], on_fault: Callable[[Exception], None]) -> None:
@@ -91,8 +92,15 @@ class Mailbox:
         self._tell()
 
     def _tell(self) -> None:
-        while self._reports and not self._is_closed:
-            self._run(self._reports.popleft())
+        while not self._is_closed:
+            try:
+                news = self._reports.popleft()
+            except IndexError:
+                return
+            try:
+                news()
+            except Exception as error:  # noqa: BLE001  (the boundary to ROS; who was told cannot be told of it)
+                self._node.get_logger().error(f"speech: a callback failed: {type(error).__name__}: {error}")
 
     def _run(self, work: Callable[[], object]) -> object:
         try:

@@ -1,0 +1,290 @@
+"""Speech services that are absent, reject, hang or die: told once, and the dialogue goes on."""
+
+from __future__ import annotations
+
+import pytest
+from icseg_ros.speech import (
+    Level,
+    SpeechInSettings,
+    SpeechOutSettings,
+    SpeechSettings,
+    TurnTakingSettings,
+    Utterance,
+)  # fmt: skip
+from icseg_test_msgs.action import STT, TTS, Ask
+from speech_fixtures import FakeServer, Robot, robot_and_talk
+from std_msgs.msg import Bool
+
+TURNS = TurnTakingSettings(holdoff_s=0.5, timeout_s=2.0, words_per_minute=60.0)
+OUT = SpeechOutSettings(
+    kind="action", type="icseg_test_msgs/action/TTS", name="/tts", text_field="input", error_field="error_msg"
+)
+SPEAKS = SpeechSettings(output=OUT, turns=TURNS)
+ASKS = SpeechSettings(
+    output=SpeechOutSettings(
+        kind="ask_action", type="icseg_test_msgs/action/Ask", name="/ask", text_field="question",
+        answers_schema_field="answers_schema", answers_field="answers", error_field="result.error_msg",
+    ),
+    turns=TURNS,
+)  # fmt: skip
+QUESTION = Utterance("The red one or the blue one?", "en", ("the red one", "the blue one"), True, 1)
+
+
+def server(**how):
+    return lambda robot: FakeServer(robot, TTS, "/tts", **how)
+
+
+def asker(**how):
+    return lambda robot: FakeServer(robot, Ask, "/ask", **how)
+
+
+def test_absent_server_is_told_once_and_tried_again():
+    with robot_and_talk(SPEAKS) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: bool(talk.robot.said))
+        talk.spin_for_ticks(2)
+        assert not talk.errors  # it may still be starting
+        talk.clock.now += 2.1
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "the action server /tts (icseg_test_msgs/action/TTS) is not there; start it" in talk.errors[0]
+        assert talk.speech.status.level is Level.WARN
+        for count in (2, 3):
+            talk.speech.say(QUESTION)
+            talk.spin_until(lambda: talk.speech.status.errors == count)
+        assert talk.speech.status.level is Level.ERROR
+        assert len(talk.errors) == 1
+        assert not talk.speech.status.is_speaking
+        late = FakeServer(talk.robot, TTS, "/tts")
+        talk.spin_until(lambda: spoken_after_another_try(talk))
+        assert late.goals[-1].input == QUESTION.text
+        status = talk.speech.status
+        assert (status.level, status.message) == (Level.OK, "speaks on /tts, hears no voice")
+
+
+def spoken_after_another_try(talk):
+    talk.speech.say(QUESTION)
+    talk.spin_for_ticks(2)
+    return talk.speech.status.spoken > 0
+
+
+def test_rejected():
+    with robot_and_talk(SPEAKS, server(accepts=False)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "/tts (icseg_test_msgs/action/TTS) rejected the goal" in talk.errors[0]
+        tts.accepts = True
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+        assert talk.speech.status.level is Level.OK
+        assert talk.robot.said == [QUESTION.text] * 2
+
+
+@pytest.mark.parametrize("aborts", [False, True])
+def test_what_the_service_says_is_told(aborts):
+    with robot_and_talk(SPEAKS, server(result={"error_msg": "no voice for en"}, aborts=aborts)) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "no voice for en" in talk.errors[0]
+        assert talk.speech.status.spoken == 0
+        assert not talk.speech.status.is_speaking
+
+
+def test_hung_speech_is_cancelled_when_its_time_is_over():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.clock.now += 2 * 7.3 + 2.0 - 0.1
+        talk.spin_for_ticks(3)
+        assert talk.speech.status.is_speaking
+        talk.clock.now += 0.2
+        talk.spin_until(lambda: bool(talk.errors))
+        assert len(tts.canceled) == 1
+        assert "did not end in time and was cancelled" in talk.errors[0]
+        assert not talk.speech.status.is_speaking
+
+
+def test_hung_speech_that_cannot_be_cancelled():
+    with robot_and_talk(SPEAKS, server(holds=True, cancels=False)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.clock.now += 17.0
+        talk.spin_for_ticks(2)
+        talk.clock.now += 2.1
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "hangs" in talk.errors[0]
+        assert not talk.speech.status.is_speaking
+        talk.speech.say(Utterance("Again?"))
+        talk.spin_until(lambda: len(tts.goals) == 2)
+
+
+def test_server_that_dies_in_the_middle():
+    dying = Robot()
+    try:
+        tts = FakeServer(dying, TTS, "/tts", holds=True)
+        with robot_and_talk(SPEAKS) as (_, talk):
+            talk.speech.say(QUESTION)
+            talk.spin_until(lambda: talk.speech.status.is_speaking)
+            assert len(tts.goals) == 1
+            dying.close()
+            talk.spin_until(lambda: bool(talk.errors))
+            assert "went away in the middle" in talk.errors[0]
+            assert not talk.speech.status.is_speaking
+    finally:
+        dying.close()
+
+
+def test_hush_cancels():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.hush()
+        talk.spin_until(lambda: not talk.speech.status.is_speaking)
+        assert [goal.input for goal in tts.canceled] == [QUESTION.text]
+        assert not talk.errors
+
+
+def test_hush_at_once_cancels_too():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.speech.hush()
+        talk.spin_until(lambda: len(tts.canceled) == len(tts.goals) > 0 or talk.speech.status.errors > 0)
+        talk.spin_for_ticks(2)
+        assert not talk.speech.status.is_speaking
+        assert not talk.errors
+
+
+def test_the_next_utterance_takes_the_place_of_the_last():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.say(Utterance("I give up."))
+        talk.spin_until(lambda: len(tts.goals) == 2)
+        assert [goal.input for goal in tts.canceled] == [QUESTION.text]
+        tts.release()
+        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+        assert not talk.errors
+        assert talk.robot.said == [QUESTION.text, "I give up."]
+
+
+def test_saying_never_waits_and_close_while_speaking_cancels():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
+        for count in range(50):
+            talk.speech.say(Utterance(f"number {count}"))  # nothing spins: it only may return
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.spin_until(lambda: tts.goals[-1].input == "number 49")
+        talk.speech.close()
+        talk.spin_until(lambda: len(tts.canceled) == len(tts.goals))
+        talk.speech.close()
+        talk.speech.say(QUESTION)
+        talk.speech.hush()
+        talk.speech.listen()
+        talk.spin_for_ticks(2)
+        assert not talk.errors
+
+
+def test_close_from_a_callback():
+    with robot_and_talk(SPEAKS, server(accepts=False)) as (_, talk):
+        talk.on_error = lambda error: (talk.speech.close(), talk.errors.append(error))
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: bool(talk.errors))
+        talk.spin_for_ticks(2)
+        assert len(talk.errors) == 1
+
+
+def test_a_callback_that_fails_does_not_stop_speech():
+    with robot_and_talk(SPEAKS, server(accepts=False)) as (tts, talk):
+        talk.on_error = {}.__getitem__
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.errors == 1)
+        tts.accepts = True
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+
+
+def test_a_silent_robot_still_publishes():
+    silent = SpeechSettings(output=SpeechOutSettings(kind="none"), turns=TURNS)
+    with robot_and_talk(silent) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.robot.said == [QUESTION.text])
+        talk.spin_for_ticks(1)
+        assert not talk.speech.status.is_speaking
+        assert talk.speech.status.message == "nothing speaks, hears no voice"
+
+
+def test_the_service_says_when_it_speaks():
+    told = SpeechSettings(turns=TurnTakingSettings(robot_speaking_topic="/is_speaking"))
+    with robot_and_talk(told) as (_, talk):
+        speaking = talk.publisher(Bool, "/is_speaking")
+        speaking.publish(Bool(data=True))
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        speaking.publish(Bool(data=False))
+        talk.spin_until(lambda: not talk.speech.status.is_speaking)
+
+
+@pytest.mark.parametrize("answers", ["", "{}", '{"answer": ""}'])
+def test_asking_without_an_answer(answers):
+    with robot_and_talk(ASKS, asker(result={"answers": answers})) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+        talk.spin_for_ticks(2)
+        assert not talk.heard
+        assert not talk.errors
+
+
+@pytest.mark.parametrize("answers", ["the red one", "[1]", '{"answer": 3}'])
+def test_asking_with_an_answer_that_is_none(answers):
+    with robot_and_talk(ASKS, asker(result={"answers": answers})) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "answered something else" in talk.errors[0]
+        assert not talk.heard
+
+
+def test_asking_is_cancelled_when_the_answer_came_otherwise():
+    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.clock.now += 7.4  # said, and now it listens
+        assert not talk.speech.status.is_speaking
+        talk.speech.hush()
+        talk.spin_until(lambda: len(ask.canceled) == 1)
+        talk.spin_for_ticks(2)
+        assert not talk.errors
+        assert not talk.heard
+
+
+def test_asking_that_nobody_answers_ends_without_an_error():
+    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.clock.now += 2 * 7.3 + 30.1
+        talk.spin_until(lambda: len(ask.canceled) == 1)
+        talk.spin_for_ticks(2)
+        assert not talk.errors
+
+
+def test_a_statement_without_an_action_goes_to_the_topic_and_ends_the_question():
+    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.say(Utterance("I give up."))
+        talk.spin_until(lambda: len(ask.canceled) == 1)
+        assert talk.robot.said == [QUESTION.text, "I give up."]
+
+
+def test_listening_ends_when_the_robot_speaks_again():
+    hears = SpeechInSettings(
+        type="icseg_test_msgs/action/STT", kind="action", topic="/listen", text_field="transcription.text"
+    )
+    settings = SpeechSettings(hears, OUT, TURNS)
+
+    def play(robot):
+        return FakeServer(robot, TTS, "/tts"), FakeServer(robot, STT, "/listen", holds=True)
+
+    with robot_and_talk(settings, play) as ((tts, stt), talk):
+        talk.speech.listen()
+        talk.spin_until(lambda: len(stt.goals) == 1)
+        talk.speech.say(Utterance("Hello."))
+        talk.spin_until(lambda: len(stt.canceled) == 1)
+        talk.spin_until(lambda: len(tts.goals) == 1)
+        assert not talk.errors
