@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import rclpy
@@ -28,6 +28,7 @@ class FakeClock:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        """The time."""
         return self.now
 
 
@@ -76,10 +77,8 @@ class Robot(Side):
         self._thread.start()
 
     def _spin(self) -> None:
-        try:
+        with suppress(ShutdownException):
             self.executor.spin()
-        except ShutdownException:
-            pass
 
     def close(self) -> None:
         """End the thread, then free everything: a node does not free its action servers itself."""
@@ -173,12 +172,15 @@ class Talk(Side):
         self.heard: list[Heard] = []
         self.errors: list[str] = []
         self.on_error: Callable[[str], object] = self.errors.append
-        group, tell = ReentrantCallbackGroup(), lambda error: self.on_error(error)
+        group = ReentrantCallbackGroup()
         try:
-            self.speech = Speech(self.node, settings, self.heard.append, tell, group, self.clock)
+            self.speech = Speech(self.node, settings, self.heard.append, self._tell, group, self.clock)
         except BaseException:
             super().close()
             raise
+
+    def _tell(self, error: str) -> None:
+        self.on_error(error)
 
     def publisher(self, message: Any, topic: str) -> Any:
         """A publisher that the subscription of the speech is connected to."""
@@ -187,6 +189,7 @@ class Talk(Side):
         return publisher
 
     def close(self) -> None:
+        """End the speech, then free everything."""
         self.speech.close()
         super().close()
 

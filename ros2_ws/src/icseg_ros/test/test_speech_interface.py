@@ -24,13 +24,14 @@ def test_message_and_action_are_loaded():
 @pytest.mark.parametrize(
     "name",
     [
-        "", "os", "../x", "a.b/msg/C", "std_msgs/msg/__class__", "std_msgs/msg/String/", "std_msgs/srv/String", "/msg/String",
-        "std_msgs.msg.String", "std_msgs/msg/String\n", "std_msgs/msg/_string", "Std_msgs/msg/String", "std__msgs/msg/String",
+        "", "os", "../x", "a.b/msg/C", "std_msgs/msg/__class__", "std_msgs/msg/String/", "std_msgs/srv/String",
+        "/msg/String", "std_msgs.msg.String", "std_msgs/msg/String\n", "std_msgs/msg/_string", "Std_msgs/msg/String",
+        "std__msgs/msg/String",
         "std_msgs/../os/msg/String", "std_msgs/msg/String; import os", "std_msgs/MSG/String", "ｓtd_msgs/msg/String",
     ],
 )  # fmt: skip
 def test_names_that_are_none_are_refused(name):
-    with pytest.raises(ConfigError, match="speech.in.type: expected"):
+    with pytest.raises(ConfigError, match=r"speech.in.type: expected"):
         load("speech.in.type", name)
 
 
@@ -39,20 +40,20 @@ def test_a_python_package_that_has_no_interfaces_is_not_imported(tmp_path, monke
     package.mkdir()
     (package / "__init__.py").write_text("raise SystemExit('imported')")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ConfigError, match="icseg_trap has no msg types"):
+    with pytest.raises(ConfigError, match=r"icseg_trap has no msg types"):
         load("speech.in.type", "icseg_trap/msg/String")
     assert "icseg_trap" not in sys.modules
 
 
 @pytest.mark.parametrize("name", ["os/msg/String", "json/msg/String", "this/action/Zen"])
 def test_modules_of_python_are_refused(name):
-    with pytest.raises(ConfigError, match="expected an interface package"):
+    with pytest.raises(ConfigError, match=r"expected an interface package"):
         load("speech.in.type", name)
 
 
 def test_missing_package_tells_what_to_install(monkeypatch):
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
-    with pytest.raises(ConfigError, match="sudo apt install ros-jazzy-no-such-msgs"):
+    with pytest.raises(ConfigError, match=r"sudo apt install ros-jazzy-no-such-msgs"):
         load("speech.out.type", "no_such_msgs/action/TTS")
     monkeypatch.delenv("ROS_DISTRO")
     with pytest.raises(ConfigError, match=r"ros-\$\{ROS_DISTRO\}-no-such-msgs"):
@@ -60,7 +61,7 @@ def test_missing_package_tells_what_to_install(monkeypatch):
 
 
 def test_missing_type_tells_which_there_are():
-    with pytest.raises(ConfigError, match="no msg type Speech; it has .*LiveSpeech"):
+    with pytest.raises(ConfigError, match=r"no msg type Speech; it has .*LiveSpeech"):
         load("speech.in.type", "icseg_test_msgs/msg/Speech")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from icseg_ros.speech import (
     Level,
+    Speech,
     SpeechInSettings,
     SpeechOutSettings,
     SpeechSettings,
@@ -13,7 +14,7 @@ from icseg_ros.speech import (
 )  # fmt: skip
 from icseg_test_msgs.action import STT, TTS, Ask
 from speech_fixtures import FakeServer, Robot, robot_and_talk
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 
 TURNS = TurnTakingSettings(holdoff_s=0.5, timeout_s=2.0, words_per_minute=60.0)
 OUT = SpeechOutSettings(
@@ -48,9 +49,10 @@ def test_absent_server_is_told_once_and_tried_again():
         talk.spin_until(lambda: bool(talk.errors))
         assert "the action server /tts (icseg_test_msgs/action/TTS) is not there; start it" in talk.errors[0]
         assert talk.speech.status.level is Level.WARN
-        for count in (2, 3):
-            talk.speech.say(QUESTION)
-            talk.spin_until(lambda: talk.speech.status.errors == count)
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.errors == 2)
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.errors == 3)
         assert talk.speech.status.level is Level.ERROR
         assert len(talk.errors) == 1
         assert not talk.speech.status.is_speaking
@@ -153,6 +155,53 @@ def test_hush_at_once_cancels_too():
         assert not talk.errors
 
 
+def test_speech_that_cannot_be_cancelled_goes_on_to_its_end():
+    with robot_and_talk(SPEAKS, server(holds=True, cancels=False)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.hush()
+        talk.spin_for_ticks(2)
+        talk.clock.now += 3.0
+        talk.spin_for_ticks(2)
+        assert talk.speech.status.is_speaking
+        tts.release()
+        talk.spin_until(lambda: not talk.speech.status.is_speaking)
+        assert not talk.errors
+
+
+def test_an_answer_that_comes_after_hush_is_dropped():
+    how = {"holds": True, "cancels": False, "result": {"answers": '{"answer": "the red one"}'}}
+    with robot_and_talk(ASKS, asker(**how)) as (ask, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.hush()
+        talk.spin_for_ticks(2)
+        ask.release()
+        talk.spin_until(lambda: not talk.speech.status.is_speaking)
+        talk.spin_for_ticks(2)
+        assert not talk.heard
+
+
+def test_hush_in_silence_sends_nothing():
+    stops = SpeechOutSettings(
+        kind="topic", type="std_msgs/msg/String", name="/speak", text_field="data", stop_constants='{"data": "!"}'
+    )
+
+    def play(robot):
+        return robot.subscribe(String, "/speak")
+
+    with robot_and_talk(SpeechSettings(output=stops, turns=TURNS), play) as (got, talk):
+        (speak,) = (item for item in talk.node.publishers if item.topic_name == "/speak")
+        talk.spin_until(lambda: speak.get_subscription_count() > 0)
+        talk.speech.hush()
+        talk.speech.say(Utterance("Hello."))
+        talk.speech.hush()
+        talk.speech.hush()
+        talk.spin_until(lambda: len(got) == 2)
+        talk.spin_for_ticks(2)
+        assert [message.data for message in got] == ["Hello.", "!"]
+
+
 def test_the_next_utterance_takes_the_place_of_the_last():
     with robot_and_talk(SPEAKS, server(holds=True)) as (tts, talk):
         talk.speech.say(QUESTION)
@@ -180,6 +229,25 @@ def test_saying_never_waits_and_close_while_speaking_cancels():
         talk.speech.listen()
         talk.spin_for_ticks(2)
         assert not talk.errors
+
+
+def test_speech_may_be_made_anew_on_the_same_node():
+    with robot_and_talk(SPEAKS, server()) as (tts, talk):
+        for count in (1, 2, 3):
+            talk.speech.say(QUESTION)
+            talk.spin_until(lambda: talk.speech.status.spoken == 1)
+            assert len(tts.goals) == count
+            talk.speech.close()
+            talk.speech = Speech(talk.node, SPEAKS, talk.heard.append, talk.errors.append)
+        assert not talk.errors
+
+
+def test_close_after_the_context_was_shut_down():
+    with robot_and_talk(SPEAKS, server(holds=True)) as (_, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.context.shutdown()
+        talk.speech.close()
 
 
 def test_close_from_a_callback():

@@ -169,5 +169,8 @@ def test_without_its_packages_a_preset_tells_what_to_install(name, package, monk
         pytest.skip(f"{package} is installed")
     monkeypatch.setenv("ROS_DISTRO", "jazzy")
     apt = f"ros-jazzy-{package.replace('_', '-')}"
-    with pytest.raises(ConfigError, match=f"speech.out.type: .* not installed: .*{apt}"), robot_and_talk(shipped(name)):
+    with (
+        pytest.raises(ConfigError, match=rf"speech.out.type: .* not installed: .*{apt}"),
+        robot_and_talk(shipped(name)),
+    ):
         pass

@@ -133,5 +133,5 @@ def test_output_is_refused(given, parameter):
     ],
 )
 def test_turn_taking_is_refused(change):
-    with pytest.raises(ConfigError, match=f"speech.{next(iter(change))}"):
+    with pytest.raises(ConfigError, match=rf"speech.{next(iter(change))}"):
         TurnTakingSettings(**change)

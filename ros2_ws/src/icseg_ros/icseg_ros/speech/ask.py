@@ -78,7 +78,7 @@ class AskVoice:
     def _ended(self, ended: Ended, utterance: Utterance) -> None:
         is_over = ended.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)
         error = told_error(ended, self._settings.error_field, self._caller.server) if is_over else ""
-        self._events.on_ended(ended.outcome is not Outcome.FAILED and not error)
+        self._events.on_ended(ended.outcome in (Outcome.SUCCEEDED, Outcome.EXPIRED) and not error)
         if not error and ended.outcome is Outcome.SUCCEEDED:
             try:
                 answer = read_answer(get_field(ended.result, self._settings.answers_field))

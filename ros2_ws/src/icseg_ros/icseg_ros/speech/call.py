@@ -5,6 +5,7 @@ Knows actions and deadlines; nothing of speech. Belongs to the mailbox: every me
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -12,6 +13,7 @@ from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
+from rclpy.exceptions import InvalidHandle
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 
@@ -59,7 +61,7 @@ class _Call:
     deadline: float = 0.0
     step: _Step = _Step.WAITING
     handle: Any = None
-    is_unwanted: bool = False
+    is_unwanted: bool = False  # by the caller: whatever comes of it does not count
     is_expired: bool = False
 
 
@@ -125,14 +127,15 @@ class ActionCaller:
         if self._call is None:
             self._begin(new)
             return
-        self._call.on_ended = _nobody
+        self._call.on_ended, self._call.is_unwanted = _nobody, True
         self._next = new  # many servers reject a goal while another one is being cancelled
         self._cancel(self._call)
 
     def cancel(self) -> None:
-        """Have the goal end early; ``on_ended`` is called when it has."""
+        """Have the goal end early; ``on_ended`` is called with CANCELED when it has, or with FAILED."""
         self._next = None
         if self._call is not None:
+            self._call.is_unwanted = True
             self._cancel(self._call)
 
     def tick(self) -> bool:
@@ -153,7 +156,8 @@ class ActionCaller:
         """Cancel what runs and let the client go; nobody is told."""
         call, self._call, self._next = self._call, None, None
         if call is not None and call.step is _Step.RUNNING:
-            call.handle.cancel_goal_async()
+            with contextlib.suppress(InvalidHandle, _rclpy.RCLError):  # the context may be shut down already
+                call.handle.cancel_goal_async()
         self._client.is_closed = True
         self._client.destroy()
 
@@ -165,11 +169,17 @@ class ActionCaller:
     def _cancel(self, call: _Call) -> None:
         if call.step is _Step.WAITING:
             self._end(Ended(Outcome.CANCELED))
-        elif call.step is _Step.SENT:
-            call.is_unwanted = True  # it cannot be cancelled before the server has said whether it takes it
         elif call.step is _Step.RUNNING:
-            call.step, call.deadline = _Step.CANCELING, self._clock() + self._timeout_s
-            call.handle.cancel_goal_async()
+            running_until, call.deadline = call.deadline, self._clock() + self._timeout_s
+            call.step = _Step.CANCELING
+            future = call.handle.cancel_goal_async()
+            future.add_done_callback(lambda done: self._post(lambda: self._cancel_answered(call, done, running_until)))
+        # SENT: it cannot be cancelled before the server has said whether it takes it
+
+    def _cancel_answered(self, call: _Call, done: Any, running_until: float) -> None:
+        is_refused = not done.result().goals_canceling
+        if is_refused and call is self._call and call.step is _Step.CANCELING and not call.is_expired:
+            call.step, call.deadline = _Step.RUNNING, running_until  # a server that cannot; it goes on to its end
 
     def _send(self, call: _Call) -> None:
         call.step, call.deadline = _Step.SENT, self._clock() + self._timeout_s
@@ -197,7 +207,9 @@ class ActionCaller:
         if call is not self._call:
             return
         response = done.result()
-        if response.status == GoalStatus.STATUS_SUCCEEDED:
+        if call.is_unwanted:
+            self._end(Ended(Outcome.CANCELED, response.result))
+        elif response.status == GoalStatus.STATUS_SUCCEEDED:
             self._end(Ended(Outcome.SUCCEEDED, response.result))
         elif response.status == GoalStatus.STATUS_CANCELED or call.step is _Step.CANCELING:
             self._end(Ended(Outcome.EXPIRED if call.is_expired else Outcome.CANCELED, response.result))

@@ -37,7 +37,7 @@ class TopicEar:
     """
 
     def __init__(
-        self, node: Node, settings: SpeechInSettings, group: CallbackGroup, on_heard: Callable[[Heard], None]
+        self, node: Node, settings: SpeechInSettings, group: CallbackGroup | None, on_heard: Callable[[Heard], None]
     ) -> None:
         message = load(f"{_GROUP}.type", settings.type)
         _check_words(settings, message)

@@ -1,6 +1,6 @@
 """One thread at a time: what is posted from anywhere runs in order in the node's executor, and a tick when asked for.
 
-Why not the callbacks themselves: an action client loses the answer to a goal that another thread is just sending
+Why not the callbacks themselves: an action client may lose the answer to a goal that another thread is just sending
 (rclpy notes the request after it was sent). Here sending and receiving share one mutually exclusive callback group,
 so they cannot overlap. Knows nothing of speech.
 """
@@ -34,8 +34,8 @@ class Mailbox:
     def __init__(self, node: Node, tick: Callable[[], bool], on_fault: Callable[[Exception], None]) -> None:
         self.group = MutuallyExclusiveCallbackGroup()
         self._node, self._tick, self._on_fault = node, tick, on_fault
-        self._items: deque[Callable[[], None]] = deque()
-        self._reports: deque[Callable[[], None]] = deque()
+        self._items: deque[Callable[[], object]] = deque()
+        self._reports: deque[Callable[[], object]] = deque()
         self._lock = threading.RLock()  # held while work runs, so that close() does not pull the ground from under it
         self._is_closed = False
         self._guard = node.create_guard_condition(self._drain, self.group)
@@ -44,13 +44,13 @@ class Mailbox:
         self._timer = node.create_timer(_TICK_S, self._on_tick, self.group, clock=steady)
         self._timer.cancel()
 
-    def post(self, work: Callable[[], None]) -> None:
+    def post(self, work: Callable[[], object]) -> None:
         """Have it run soon, after what was posted before. Never blocks; may be called from any thread."""
         if not self._is_closed:
             self._items.append(work)
             self._wake()
 
-    def report(self, news: Callable[[], None]) -> None:
+    def report(self, news: Callable[[], object]) -> None:
         """From work: call somebody else, after this piece and without the lock, so that he may wait for anything."""
         self._reports.append(news)
 

@@ -26,7 +26,7 @@ from icseg_ros.speech.voice import Voice, VoiceEvents
 from icseg_ros.speech.voices import create_voice
 from icseg_ros.speech.words import Heard, Level, SpeechStatus, Utterance
 
-_OUT, _IN = "speech.out", "speech.in"
+_OUT, _IN, _WORK = "speech.out", "speech.in", "speech"
 _QUEUE_DEPTH = 10
 _MANY_FAILURES = 3
 """Failures in a row from which on speech counts as broken."""
@@ -143,6 +143,7 @@ class Speech:
         self._node.destroy_publisher(self._say)
 
     def _begin(self, utterance: Utterance) -> None:
+        self._failures.pop(_WORK, None)
         self._stop_listening()
         if self._settings.output.kind == "topic":
             self._spoken += 1
@@ -158,7 +159,9 @@ class Speech:
         self._silence()
 
     def _silence(self) -> None:
-        if self._voice is not None and not self._voice.hush():
+        if self._voice is None or not (self._turns.is_speaking or self._voice.tick()):
+            return
+        if not self._voice.hush():
             self._node.get_logger().debug("speech.out: a topic without speech.out.stop_constants cannot be silenced")
 
     def _want(self, options: tuple[str, ...]) -> None:
@@ -230,7 +233,7 @@ class Speech:
         self._fail(_IN, f"{error}. The topics command and answer still count")
 
     def _on_fault(self, fault: Exception) -> None:
-        self._fail("speech", f"speech: {type(fault).__name__}: {fault}")
+        self._fail(_WORK, f"speech: {type(fault).__name__}: {fault}")
 
     def _fail(self, source: str, error: str) -> None:
         self._errors += 1
