@@ -1,0 +1,1 @@
+"""Test-only double of `launch_ros`; see `launch`."""
