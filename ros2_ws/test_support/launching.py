@@ -7,6 +7,7 @@ does; the rest is the same. Tests only; never installed.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from types import TracebackType
 from typing import IO, Any
 
 import yaml
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
 
 DOUBLE = Path(__file__).parent / "launch_double"
 IS_REAL = importlib.util.find_spec("launch_ros") is not None
@@ -78,6 +79,14 @@ class Command:
 def launch_file(name: str, package: str = "icseg_ros") -> Path:
     """Where a launch file was installed."""
     return Path(get_package_share_directory(package)) / "launch" / name
+
+
+def command(executable: str, parameters: Mapping[str, Any], package: str = "icseg_ros") -> Command:
+    """An installed executable with its parameters, without a launch file."""
+    argv = [str(Path(get_package_prefix(package)) / "lib" / package / executable), "--ros-args"]
+    for name, value in parameters.items():
+        argv += ["-p", f"{name}:={json.dumps(value)}"]
+    return Command(argv, dict(os.environ), ends_all=False)
 
 
 def resolve(path: Path, arguments: Mapping[str, str] | None = None) -> list[Command]:
@@ -149,6 +158,10 @@ class Running:
         """What a process wrote so far."""
         file = self._outputs[self._index(executable)]
         return os.pread(file.fileno(), 1 << 24, 0).decode(errors="replace")
+
+    def last_line(self, executable: str) -> Any:
+        """The JSON of the last line that a process wrote."""
+        return json.loads(self.output(executable).strip().splitlines()[-1])
 
     def wait(self, executable: str, timeout_s: float) -> int:
         """The return code of a process that ends by itself; TimeoutExpired when it does not."""

@@ -1,0 +1,64 @@
+"""How a node of the demo runs: until Ctrl-C, or until it says that it is done. Knows nothing of what it does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+import rclpy
+from rclpy.clock import Clock, ClockType
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from icseg.errors import IcsegError
+
+WRONG_PARAMETER = 2
+
+
+class DemoNode(Node):
+    """A node that may end by itself.
+
+    Attributes:
+        exit_code: of the process; set it to end. None = go on.
+        steady_clock: for timers: it goes on when the time of a simulation or a bag stands still.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.exit_code: int | None = None
+        self.steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+
+    def finish(self) -> None:
+        """Called once at the end, whatever ends it."""
+
+
+def run(make: Callable[[], DemoNode], args: Sequence[str] | None = None) -> int:
+    """Spin a node to its end.
+
+    Args:
+        make: makes it.
+        args: of the command line; those of the process when None.
+
+    Returns:
+        Its exit code; 0 after Ctrl-C, 2 when a parameter is wrong or what it needs is missing (said on stderr).
+    """
+    rclpy.init(args=args)
+    node: DemoNode | None = None
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while node.exit_code is None and rclpy.ok():
+            executor.spin_once(timeout_sec=0.2)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (IcsegError, ParameterException) as error:
+        print(error, file=sys.stderr)
+        return WRONG_PARAMETER
+    finally:
+        if node is not None:
+            node.finish()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0 if node is None else node.exit_code or 0
