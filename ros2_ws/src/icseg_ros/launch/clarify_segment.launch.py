@@ -99,20 +99,19 @@ def start(context: LaunchContext) -> list:
 
 def profile(context: LaunchContext) -> list:
     """The environment that makes Fast DDS read the profile; of this process and of all that are started after it."""
-    path = text(context, "fastdds_profile")
-    if not path:
+    given = text(context, "fastdds_profile")
+    if not given:
         return []
-    if path == "images":
-        path = str(Path(CONFIG.perform(context)) / "fastdds_images.xml")
-    elif not Path(path).is_file():
-        raise FileNotFoundError(f"fastdds_profile: expected images, or the path of an XML file, got {path!r}")
-    return [SetEnvironmentVariable(name, path) for name in PROFILE_VARIABLES]
+    path = Path(CONFIG.perform(context)) / "fastdds_images.xml" if given == "images" else whole_path(given)
+    if not path.is_file():
+        raise FileNotFoundError(f"fastdds_profile: expected images, or the path of an XML file, got {given!r}")
+    return [SetEnvironmentVariable(name, str(path)) for name in PROFILE_VARIABLES]
 
 
 def node(context: LaunchContext) -> Node:
     """The node itself."""
     params_file, engines, depth = (text(context, name) for name in ("params_file", "engines", "depth_topic"))
-    if not Path(params_file).is_file():
+    if not whole_path(params_file).is_file():
         raise FileNotFoundError(f"params_file: expected the path of a YAML file, got {params_file!r}")
     image = text(context, "image_topic")
     remappings = [("image", image), ("image/compressed", f"{image}/compressed")]
@@ -122,9 +121,9 @@ def node(context: LaunchContext) -> Node:
         "use_sim_time": typed("use_sim_time", bool),
     }
     if engines:
-        if not Path(engines).is_dir():
+        if not whole_path(engines).is_dir():
             raise FileNotFoundError(f"engines: expected a folder that export/build_engines.py made, got {engines!r}")
-        parameters["model.engines"] = typed("engines", str)
+        parameters["model.engines"] = str(whole_path(engines))
     if text(context, "language"):
         parameters["dialogue.language"] = typed("language", str)
     if depth:
@@ -136,7 +135,7 @@ def node(context: LaunchContext) -> Node:
         name="clarify_segment",
         namespace=LaunchConfiguration("namespace"),
         parameters=[
-            params_file,
+            str(whole_path(params_file)),
             PathJoinSubstitution([CONFIG, "speech", f"{text(context, 'speech')}.yaml"]),
             parameters,
         ],
@@ -150,6 +149,11 @@ def node(context: LaunchContext) -> Node:
 def text(context: LaunchContext, name: str) -> str:
     """An argument as it was given."""
     return LaunchConfiguration(name).perform(context)
+
+
+def whole_path(given: str) -> Path:
+    """A path as the shell's user means it: the node may run elsewhere, and no shell expands ~ after :=."""
+    return Path(given).expanduser().absolute()
 
 
 def typed(name: str, kind: type) -> ParameterValue:

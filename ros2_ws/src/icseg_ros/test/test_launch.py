@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -65,6 +66,17 @@ def test_every_argument_arrives_with_its_type(tmp_path):
         "autostart": False,
         "use_sim_time": True,
     }
+
+
+def test_paths_are_meant_from_where_the_launch_is_started(tmp_path, monkeypatch):
+    (tmp_path / "engines").mkdir()
+    (tmp_path / "mine.yaml").write_text("/**: {ros__parameters: {}}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for engines, params_file in (("engines", "mine.yaml"), ("~/engines", "~/mine.yaml")):
+        command = only(engines=engines, params_file=params_file)
+        assert command.parameters()["model.engines"] == str(tmp_path / "engines")
+        assert command.params_files[0] == tmp_path / "mine.yaml"
 
 
 def test_parameters_are_keyed_by_the_node_in_its_namespace():
@@ -185,3 +197,19 @@ def test_the_double_refuses_what_it_does_not_cover():
         _ = actions.TimerAction
     with pytest.raises(TypeError, match="respawn"):
         importlib.import_module("launch_ros.actions").Node(package="a", executable="b", respawn=True)
+
+
+def test_what_the_guide_tells_to_type_exists():
+    """Every launch argument and every file of the package that docs/jetson.md names."""
+    guide = Path(__file__).resolve().parents[4] / "docs" / "jetson.md"
+    if not guide.is_file():
+        pytest.skip("the package was checked out without docs/")
+    text = guide.read_text().replace("\\\n", " ")
+    typed = re.findall(r"ros2 launch icseg_ros (\S+\.launch\.py)(.*)", text)
+    assert len(typed) > 3
+    for name, rest in typed:
+        declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', launch_file(name).read_text()))
+        assert set(re.findall(r"(\w+):=", rest)) <= declared
+    files = re.findall(r"--share icseg_ros\)/(\S+)", text)
+    assert files
+    assert all((SHARE / file).is_file() for file in files)
