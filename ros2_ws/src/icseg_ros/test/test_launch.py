@@ -210,6 +210,6 @@ def test_what_the_guide_tells_to_type_exists():
     for name, rest in typed:
         declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', launch_file(name).read_text()))
         assert set(re.findall(r"(\w+):=", rest)) <= declared
-    files = re.findall(r"--share icseg_ros\)/(\S+)", text)
+    files = re.findall(r"--share icseg_ros\)/([\w./]+\w)", text)
     assert files
     assert all((SHARE / file).is_file() for file in files)
