@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from icseg_ros.settings import declare, declared, read
+from icseg_ros.settings import declare, described, read
 from icseg_ros.speech import GROUPS, SpeechSettings, Utterance
 from icseg_test_msgs.action import STT, TTS, Ask, AudioTTS, Say
 from icseg_test_msgs.msg import LiveSpeech, SoundRequest
@@ -58,7 +58,7 @@ def read_group(node: Node, group: str):
 
 
 def test_every_preset_is_tested_and_sets_only_speech_parameters():
-    known = {parameter.name for group, settings in GROUPS.items() for parameter in declared(group, settings)}
+    known = {parameter.name for group, settings in GROUPS.items() for parameter in described(group, settings)}
     names = {path.stem for path in PRESETS.glob("*.yaml")}
     assert names == {"plain", "ros4hri", "pal_ask", "mgonzs13", "sound_play"}
     for name in names:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from icseg_ros.settings import declared
+from icseg_ros.settings import described
 from icseg_ros.speech import GROUPS, SpeechInSettings, SpeechOutSettings, TurnTakingSettings
 
 from icseg.errors import ConfigError
@@ -26,7 +26,7 @@ def test_defaults_need_no_speech_package():
 def test_every_parameter_has_a_meaning_and_every_number_a_range():
     names = []
     for group, settings in GROUPS.items():
-        for parameter in declared(group, settings):
+        for parameter in described(group, settings):
             names.append(parameter.name)
             assert parameter.meaning
             assert parameter.type not in (int, float) or parameter.range
