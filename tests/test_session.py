@@ -342,10 +342,34 @@ def test_broken_engine_fails_and_the_session_goes_on(rig: Callable[..., Rig]) ->
     assert isinstance(r.say("the mug")[-1], events.Asked)
 
 
-def test_command_before_the_first_frame_is_refused(rig: Callable[..., Rig]) -> None:
-    (out,) = rig().say("the mug")
-    assert isinstance(out, events.Rejected)
-    assert out.error.startswith("no camera frame yet")
+def test_words_before_the_first_frame_wait_for_it(rig: Callable[..., Rig]) -> None:
+    r = rig(GiveUp("no"))
+    first, second = r.session.say("the bowl"), r.session.say("the mug")
+    (rejected,) = r.step(1)
+    assert isinstance(rejected, events.Rejected)
+    assert rejected.ticket == first
+    r.camera()
+    thinking, gave_up = r.step(3)
+    assert isinstance(thinking, events.Thinking)
+    assert (thinking.command, thinking.ticket, gave_up.ticket) == ("the mug", second, second)
+
+
+@pytest.mark.parametrize("ends_with", ["silence", "stop"])
+def test_words_before_the_first_frame_do_not_wait_for_ever(
+    rig: Callable[..., Rig], clock: FakeClock, ends_with: str
+) -> None:
+    r = rig()
+    r.session.say("the mug")
+    assert r.step(1) == []
+    if ends_with == "stop":
+        assert kinds(r.say("stop")) == [events.Stopped]
+    else:
+        clock.now += r.config.camera_timeout_s
+        (out,) = r.step(1)
+        assert isinstance(out, events.Rejected)
+        assert out.error.startswith("no camera frame yet")
+    r.camera()
+    assert r.step(2) == []
 
 
 def test_empty_text_changes_nothing(rig: Callable[..., Rig]) -> None:

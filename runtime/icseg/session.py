@@ -67,6 +67,7 @@ class Session:
         self._pursuit: Pursuit | None = None
         self._question: tuple[Ask, float, int] | None = None  # what was asked, until when it waits, repeats left
         self._tickets, self._ticket, self._question_id = itertools.count(1), 0, 0
+        self._early: tuple[Words, float] | None = None
         self._spoken_at = clock()
         self._dropped = 0
 
@@ -138,6 +139,7 @@ class Session:
                     self._take_prompt(item)
                 case Words():
                     self._take_words(item, item.text.strip(), at)
+        self._hear_early_words()
         self._watch_clocks(self._clock())
         self._go_on_talking()
         self._go_on_tracking()
@@ -182,6 +184,7 @@ class Session:
             waits = f"question {self._question_id} waits" if is_waiting else "no question waits"
             self._reject(f"the answer {text!r} comes too late: {waits}", ticket)
         elif is_stop(text):
+            self._early = None
             self._reset(State.IDLE)
             self._emit(events.Stopped(stamp_ns, ticket=ticket))
         elif is_waiting and (
@@ -199,7 +202,21 @@ class Session:
             self._conversation = Conversation(agent, self._executor, text, frames)
             self._emit(events.Thinking(stamp_ns, text))
         else:
-            self._reject("no camera frame yet: check the camera, then say it again", ticket)
+            if self._early is not None:
+                self._reject("other words came before the first frame did", self._early[0].ticket)
+            self._early = words, at
+
+    def _hear_early_words(self) -> None:
+        """Words that came before the first frame wait for it, as long as a camera may be silent."""
+        if self._early is None:
+            return
+        words, at = self._early
+        if self._stream.buffer.newest is not None:
+            self._early = None
+            self._take_words(words, words.text.strip(), at)
+        elif self._clock() - at >= self.config.camera_timeout_s:
+            self._early = None
+            self._reject("no camera frame yet: check the camera, then say it again", words.ticket)
 
     def _take_prompt(self, shown: Shown) -> None:
         keyframe = self._stream.buffer.newest

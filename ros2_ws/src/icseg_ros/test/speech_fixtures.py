@@ -9,14 +9,15 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import rclpy
-from icseg_ros.speech import Heard, Speech, SpeechSettings
-from icseg_ros.speech.interface import set_field
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, ShutdownException
 from rclpy.node import Node
 from std_msgs.msg import String
+
+from icseg_ros.speech import Heard, Speech, SpeechSettings
+from icseg_ros.speech.interface import set_field
 
 DEADLINE_S = 10.0
 

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-from icseg_ros.demo_camera import CameraSettings, camera_info, encoded, position
-from icseg_ros.demo_scene import Wish, open_scene
-from icseg_ros.demo_truth import KEPT, Score, Truth, parse_things
 
 from icseg.errors import ConfigError, SourceError
 from icseg.sim.view import CameraPath, camera_at
+from icseg_ros.demo_camera import CameraSettings, camera_info, encoded, position
+from icseg_ros.demo_scene import Wish, open_scene
+from icseg_ros.demo_truth import KEPT, Score, Truth, parse_things
 
 
 def test_a_film_is_played_there_and_back_or_anew_or_once():

@@ -17,10 +17,11 @@ from icseg.sim.table import SimulatedTable
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test_support"))
 
-from icseg_ros.demo_truth import parse_things
-from icseg_ros.demo_user import mono8, stamp_ns
 from launching import Running, command, launch_file, resolve
 from ros_node import Spun
+
+from icseg_ros.demo_truth import parse_things
+from icseg_ros.demo_user import mono8, stamp_ns
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 KEPT = QoSProfile(depth=30)

@@ -14,11 +14,12 @@ from std_msgs.msg import Header, String
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test_support"))
 
+from launching import Running, command
+from ros_node import Spun
+
 from icseg_ros.demo_camera import image_message
 from icseg_ros.demo_truth import parse_things
 from icseg_ros.demo_user import mono8
-from launching import Running, command
-from ros_node import Spun
 
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 KEPT = QoSProfile(depth=30)

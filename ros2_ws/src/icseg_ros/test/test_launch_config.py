@@ -14,9 +14,10 @@ from sensor_msgs.msg import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test_support"))
 
-from icseg_ros.demo_user import stamp_ns
 from launching import Running, command
 from ros_node import Spun
+
+from icseg_ros.demo_user import stamp_ns
 
 CONFIG = Path(get_package_share_directory("icseg_ros")) / "config"
 PROFILE = CONFIG / "fastdds_images.xml"

@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from icseg_test_msgs.action import STT, TTS
+from icseg_test_msgs.msg import LiveSpeech
+from speech_fixtures import FakeServer, robot_and_talk
+
+from icseg.errors import ConfigError
 from icseg_ros.speech import (
     Level,
     SpeechInSettings,
@@ -13,11 +18,6 @@ from icseg_ros.speech import (
     TurnTakingSettings,
     Utterance,
 )  # fmt: skip
-from icseg_test_msgs.action import STT, TTS
-from icseg_test_msgs.msg import LiveSpeech
-from speech_fixtures import FakeServer, robot_and_talk
-
-from icseg.errors import ConfigError
 
 VOICE = SpeechInSettings(
     type="icseg_test_msgs/msg/LiveSpeech", topic="/voice", text_field="final", partial_field="incremental",

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 
 import pytest
-from icseg_ros.speech.grammar import grammar_of
-from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
-from icseg_ros.speech.words import as_tag, in_form
 from icseg_test_msgs.action import STT, TTS
 from icseg_test_msgs.msg import LiveSpeech, SoundRequest
 from sensor_msgs.msg import RegionOfInterest
 from std_msgs.msg import ColorRGBA, Float64MultiArray
 
 from icseg.errors import ConfigError
+from icseg_ros.speech.grammar import grammar_of
+from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
+from icseg_ros.speech.words import as_tag, in_form
 
 
 def test_message_and_action_are_loaded():

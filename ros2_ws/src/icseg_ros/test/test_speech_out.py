@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from icseg_test_msgs.action import STT, TTS, Ask
+from speech_fixtures import FakeServer, Robot, robot_and_talk
+from std_msgs.msg import Bool, String
+
 from icseg_ros.speech import (
     Level,
     Speech,
@@ -12,9 +16,6 @@ from icseg_ros.speech import (
     TurnTakingSettings,
     Utterance,
 )  # fmt: skip
-from icseg_test_msgs.action import STT, TTS, Ask
-from speech_fixtures import FakeServer, Robot, robot_and_talk
-from std_msgs.msg import Bool, String
 
 TURNS = TurnTakingSettings(holdoff_s=0.5, timeout_s=2.0, words_per_minute=60.0)
 OUT = SpeechOutSettings(

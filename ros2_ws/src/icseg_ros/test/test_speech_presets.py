@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from icseg_ros.settings import declare, described, read
-from icseg_ros.speech import GROUPS, SpeechSettings, Utterance
 from icseg_test_msgs.action import STT, TTS, Ask, AudioTTS, Say
 from icseg_test_msgs.msg import LiveSpeech, SoundRequest
 from rclpy.node import Node
 from speech_fixtures import FakeServer, Side, robot_and_talk
 
 from icseg.errors import ConfigError
+from icseg_ros.settings import declare, described, read
+from icseg_ros.speech import GROUPS, SpeechSettings, Utterance
 
 PRESETS = Path(__file__).parents[1] / "config" / "speech"
 LOOK_ALIKES = {

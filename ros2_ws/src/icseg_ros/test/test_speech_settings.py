@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from icseg_ros.settings import described
-from icseg_ros.speech import GROUPS, SpeechInSettings, SpeechOutSettings, TurnTakingSettings
 
 from icseg.errors import ConfigError
+from icseg_ros.settings import described
+from icseg_ros.speech import GROUPS, SpeechInSettings, SpeechOutSettings, TurnTakingSettings
 
 LIVE = {"type": "hri_msgs/msg/LiveSpeech", "topic": "/voice", "text_field": "final"}
 STT = {"type": "whisper_msgs/action/STT", "kind": "action", "topic": "/listen", "text_field": "transcription.text"}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from icseg_ros.speech import Heard, TurnTakingSettings
-from icseg_ros.speech.turn_taking import TurnTaking
 from speech_fixtures import FakeClock
 
 from icseg.intent import is_stop
+from icseg_ros.speech import Heard, TurnTakingSettings
+from icseg_ros.speech.turn_taking import TurnTaking
 
 QUESTION = "The red one or the blue one?"  # 7 words
 

@@ -18,7 +18,6 @@ from typing import Any
 import yaml
 from ament_index_python.packages import get_package_prefix
 from launch import Action, LaunchContext, SomeSubstitutions, perform
-
 from launch_ros.parameter_descriptions import ParameterValue
 
 
