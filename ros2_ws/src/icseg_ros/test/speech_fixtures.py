@@ -108,6 +108,7 @@ class FakeServer:
         holds: a goal ends only by ``release`` or by being cancelled.
         cancels: does what it is told when it is told to cancel.
         aborts: gives every goal up in the end.
+        hesitates: says nothing to a goal until ``decide``.
     """
 
     def __init__(
@@ -121,11 +122,15 @@ class FakeServer:
         holds: bool = False,
         cancels: bool = True,
         aborts: bool = False,
+        hesitates: bool = False,
     ) -> None:
         self.goals: list[Any] = []
         self.canceled: list[Any] = []
         self.result = result or {}
         self.accepts, self.holds, self.cancels, self.aborts = accepts, holds, cancels, aborts
+        self._decides = threading.Event()
+        if not hesitates:
+            self.decide()
         self._robot, self._action, self._released = robot, action, threading.Event()
         self._server = ActionServer(
             robot.node,
@@ -142,8 +147,14 @@ class FakeServer:
         """Let the goals that are held end."""
         self._released.set()
 
+    def decide(self) -> None:
+        """Say now whether the goals are taken."""
+        self._decides.set()
+
     def _take(self, goal: Any) -> GoalResponse:
         self.goals.append(goal)
+        while not self._decides.wait(0.01) and not self._robot.is_over.is_set():
+            pass
         return GoalResponse.ACCEPT if self.accepts else GoalResponse.REJECT
 
     def _execute(self, handle: Any) -> Any:

@@ -120,6 +120,19 @@ def test_hung_speech_that_cannot_be_cancelled():
         talk.spin_until(lambda: len(tts.goals) == 2)
 
 
+def test_a_goal_that_is_taken_too_late_is_cancelled():
+    with robot_and_talk(SPEAKS, server(hesitates=True, holds=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: len(tts.goals) == 1)
+        talk.clock.now += 2.1
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "said nothing to the goal for 2 s" in talk.errors[0]
+        tts.decide()
+        talk.spin_until(lambda: len(tts.canceled) == 1)
+        assert not talk.speech.status.is_speaking
+        assert talk.speech.status.errors == 1
+
+
 def test_server_that_dies_in_the_middle():
     dying = Robot()
     try:
@@ -320,6 +333,22 @@ def test_asking_is_cancelled_when_the_answer_came_otherwise():
         talk.spin_for_ticks(2)
         assert not talk.errors
         assert not talk.heard
+
+
+def test_who_asks_listens_so_nobody_else_does():
+    hears = SpeechInSettings(
+        type="icseg_test_msgs/action/STT", kind="action", topic="/listen", text_field="transcription.text"
+    )
+
+    def play(robot):
+        return FakeServer(robot, Ask, "/ask"), FakeServer(robot, STT, "/listen")
+
+    with robot_and_talk(SpeechSettings(hears, ASKS.output, TURNS), play) as ((_, stt), talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+        talk.clock.now += 10.0
+        talk.spin_for_ticks()
+        assert not stt.goals
 
 
 def test_asking_that_nobody_answers_ends_without_an_error():
