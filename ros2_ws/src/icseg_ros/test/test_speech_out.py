@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from icseg_test_msgs.action import STT, TTS, Ask
+from icseg_test_msgs.action import STT, TTS
 from speech_fixtures import FakeServer, Robot, robot_and_talk
 from std_msgs.msg import Bool, String
 
@@ -22,22 +22,11 @@ OUT = SpeechOutSettings(
     kind="action", type="icseg_test_msgs/action/TTS", name="/tts", text_field="input", error_field="error_msg"
 )
 SPEAKS = SpeechSettings(output=OUT, turns=TURNS)
-ASKS = SpeechSettings(
-    output=SpeechOutSettings(
-        kind="ask_action", type="icseg_test_msgs/action/Ask", name="/ask", text_field="question",
-        answers_schema_field="answers_schema", answers_field="answers", error_field="result.error_msg",
-    ),
-    turns=TURNS,
-)  # fmt: skip
 QUESTION = Utterance("The red one or the blue one?", "en", ("the red one", "the blue one"), True, 1)
 
 
 def server(**how):
     return lambda robot: FakeServer(robot, TTS, "/tts", **how)
-
-
-def asker(**how):
-    return lambda robot: FakeServer(robot, Ask, "/ask", **how)
 
 
 def test_absent_server_is_told_once_and_tried_again():
@@ -183,19 +172,6 @@ def test_speech_that_cannot_be_cancelled_goes_on_to_its_end():
         assert not talk.errors
 
 
-def test_an_answer_that_comes_after_hush_is_dropped():
-    how = {"holds": True, "cancels": False, "result": {"answers": '{"answer": "the red one"}'}}
-    with robot_and_talk(ASKS, asker(**how)) as (ask, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.speech.hush()
-        talk.spin_for_ticks(2)
-        ask.release()
-        talk.spin_until(lambda: not talk.speech.status.is_speaking)
-        talk.spin_for_ticks(2)
-        assert not talk.heard
-
-
 def test_hush_in_silence_sends_nothing():
     stops = SpeechOutSettings(
         kind="topic", type="std_msgs/msg/String", name="/speak", text_field="data", stop_constants='{"data": "!"}'
@@ -301,73 +277,6 @@ def test_the_service_says_when_it_speaks():
         talk.spin_until(lambda: talk.speech.status.is_speaking)
         speaking.publish(Bool(data=False))
         talk.spin_until(lambda: not talk.speech.status.is_speaking)
-
-
-@pytest.mark.parametrize("answers", ["", "{}", '{"answer": ""}'])
-def test_asking_without_an_answer(answers):
-    with robot_and_talk(ASKS, asker(result={"answers": answers})) as (_, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.spoken == 1)
-        talk.spin_for_ticks(2)
-        assert not talk.heard
-        assert not talk.errors
-
-
-@pytest.mark.parametrize("answers", ["the red one", "[1]", '{"answer": 3}'])
-def test_asking_with_an_answer_that_is_none(answers):
-    with robot_and_talk(ASKS, asker(result={"answers": answers})) as (_, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: bool(talk.errors))
-        assert "answered something else" in talk.errors[0]
-        assert not talk.heard
-
-
-def test_asking_is_cancelled_when_the_answer_came_otherwise():
-    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.clock.now += 7.4  # said, and now it listens
-        assert not talk.speech.status.is_speaking
-        talk.speech.hush()
-        talk.spin_until(lambda: len(ask.canceled) == 1)
-        talk.spin_for_ticks(2)
-        assert not talk.errors
-        assert not talk.heard
-
-
-def test_who_asks_listens_so_nobody_else_does():
-    hears = SpeechInSettings(
-        type="icseg_test_msgs/action/STT", kind="action", topic="/listen", text_field="transcription.text"
-    )
-
-    def play(robot):
-        return FakeServer(robot, Ask, "/ask"), FakeServer(robot, STT, "/listen")
-
-    with robot_and_talk(SpeechSettings(hears, ASKS.output, TURNS), play) as ((_, stt), talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.spoken == 1)
-        talk.clock.now += 10.0
-        talk.spin_for_ticks()
-        assert not stt.goals
-
-
-def test_asking_that_nobody_answers_ends_without_an_error():
-    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.clock.now += 2 * 7.3 + 30.1
-        talk.spin_until(lambda: len(ask.canceled) == 1)
-        talk.spin_for_ticks(2)
-        assert not talk.errors
-
-
-def test_a_statement_without_an_action_goes_to_the_topic_and_ends_the_question():
-    with robot_and_talk(ASKS, asker(holds=True)) as (ask, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.speech.say(Utterance("I give up."))
-        talk.spin_until(lambda: len(ask.canceled) == 1)
-        assert talk.robot.said == [QUESTION.text, "I give up."]
 
 
 def test_listening_ends_when_the_robot_speaks_again():

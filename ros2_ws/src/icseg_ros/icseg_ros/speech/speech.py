@@ -53,7 +53,7 @@ class Speech:
         clock: seconds, monotonic.
 
     Raises:
-        ConfigError: a type is not installed or lacks a field that the settings name. Nothing was created then.
+        ConfigError: a type is not installed or lacks a field that the settings name. Nothing is left behind then.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Speech:
 
     def say(self, utterance: Utterance) -> None:
         """Say it, instead of what is still being said; then listen for the answer, if one is expected."""
-        if not self._is_closed:
+        if not self._is_closed and self._node.context.ok():
             with contextlib.suppress(InvalidHandle):  # closed in the meantime
                 self._say.publish(String(data=utterance.text))
             self._mailbox.post(lambda: self._begin(utterance))
