@@ -1,8 +1,9 @@
 """The simulated camera of the demo: the MuJoCo table as a camera driver would publish it, and the truth beside it.
 
 Publishes `image`, `image/compressed` and `camera_info` like any driver, and for the simulated person and the tests
-`ground_truth/label_image` (the exact instance map of each image, with its header) and `ground_truth/things` (what
-stands on the table, JSON, latched). The film is rendered before the first image is published, so that the rate holds.
+`ground_truth/label_image` (the exact instance map of each image, with its header), the same as PNG in
+`ground_truth/label_image/compressed`, and `ground_truth/things` (what stands on the table, JSON, latched). The film is
+rendered before the first image is published, so that the rate holds.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ CONVERSIONS = {
 IMAGE_DEPTH = 5
 """Images that a publisher keeps for a slow reliable subscriber, as camera drivers do."""
 TRUTH_DEPTH = 30
+LABELS_FORMAT = "mono8; png compressed "
+"""As image transports write it."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +93,16 @@ class CameraSettings:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of the film in the form in which it is sent."""
+    """One picture of the film in the form in which it is sent: in its encoding, its map as PNG, itself as JPEG."""
 
     image: array[int]
     labels: array[int]
     jpeg: array[int]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.image) + len(self.labels) + len(self.jpeg)
 
 
 class DemoCamera(DemoNode):
@@ -116,7 +124,9 @@ class DemoCamera(DemoNode):
         self._image = self.create_publisher(Image, "image", images)
         self._compressed = self.create_publisher(CompressedImage, "image/compressed", images)
         self._info = self.create_publisher(CameraInfo, "camera_info", images)
-        self._labels = self.create_publisher(Image, "ground_truth/label_image", QoSProfile(depth=TRUTH_DEPTH))
+        truth = QoSProfile(depth=TRUTH_DEPTH)
+        self._labels = self.create_publisher(Image, "ground_truth/label_image", truth)
+        self._labels_png = self.create_publisher(CompressedImage, "ground_truth/label_image/compressed", truth)
         self._things = self.create_publisher(String, "ground_truth/things", latched)
         self.scene = self._open()
         self.shots = self._film(self.scene)
@@ -154,7 +164,7 @@ class DemoCamera(DemoNode):
                     shot = shots[-1]
                 else:
                     shot = shoot(sim, self.settings.encoding, self.settings.jpeg_quality)
-                    used += len(shot.image) + len(shot.labels) + len(shot.jpeg)
+                    used += shot.size
                 last = sim
                 if shots and used > self.settings.memory_mb * 1_000_000:
                     self.get_logger().warning(
@@ -181,8 +191,11 @@ class DemoCamera(DemoNode):
         self._camera_info.header = header
         self._info.publish(self._camera_info)
         # as an image transport: what nobody has subscribed to is not sent. Truth first: no mask comes before it
+        if self._labels_png.get_subscription_count():
+            self._labels_png.publish(CompressedImage(header=header, format=LABELS_FORMAT, data=shot.labels))
         if self._labels.get_subscription_count():
-            self._labels.publish(image_message(header, height, width, "mono8", shot.labels))
+            labels = cv2.imdecode(np.frombuffer(shot.labels, np.uint8), cv2.IMREAD_UNCHANGED)
+            self._labels.publish(image_message(header, height, width, "mono8", as_bytes(labels)))
         if self._image.get_subscription_count():
             self._image.publish(image_message(header, height, width, self.settings.encoding, shot.image))
         if self._compressed.get_subscription_count():
@@ -209,11 +222,12 @@ def position(count: int, length: int, loop: str) -> int | None:
 
 
 def shoot(sim: SimFrame, encoding: str, jpeg_quality: int) -> Shot:
-    """A picture as bytes in an encoding, its instance map, and the picture as JPEG."""
+    """A picture in an encoding."""
     image = encoded(sim.frame.image, encoding)
     coloured = image if encoding == "mono8" else sim.frame.image[:, :, ::-1]
     _, jpeg = cv2.imencode(".jpg", coloured, [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality])
-    return Shot(as_bytes(image), as_bytes(sim.instance_ids), as_bytes(jpeg))
+    _, labels = cv2.imencode(".png", sim.instance_ids, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    return Shot(as_bytes(image), as_bytes(labels), as_bytes(jpeg))
 
 
 def encoded(image: ImageU8, encoding: str) -> ImageU8:

@@ -46,11 +46,11 @@ class Truth:
         self._maps: OrderedDict[int, Array] = OrderedDict()
         self._begin_ns: int | None = None
 
-    def add(self, stamp_ns: int, labels: ImageU8) -> None:
-        """The (H, W) instance map of an image."""
+    def add(self, stamp_ns: int, png: Array) -> None:
+        """The instance map of an image: the bytes of a PNG, uint8."""
         if self._begin_ns is None:
             self._begin_ns = stamp_ns
-        self._maps[stamp_ns] = cv2.imencode(".png", labels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
+        self._maps[stamp_ns] = png
         while len(self._maps) > KEPT:
             self._maps.popitem(last=False)
 

@@ -17,7 +17,7 @@ from icseg_msgs.msg import DialogueState, Question
 from icseg_msgs.srv import Answer
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.task import Future
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header, String
 
 from icseg.errors import SourceError
@@ -44,7 +44,7 @@ class UserSettings:
     exit_after_masks: int = setting(0, "masks after which the person leaves; 0 = stays", low=0, high=1_000_000)
     min_mean_j: float = setting(0.8, "least mean J with which the exit code is 0", low=0.0, high=1.0)
     timeout_s: float = setting(
-        120.0, "seconds after which one who waits for masks leaves with 1", low=1.0, high=86400.0
+        300.0, "seconds after which one who waits for masks leaves with 1", low=1.0, high=86400.0
     )
 
     def __post_init__(self) -> None:
@@ -77,7 +77,8 @@ class DemoUser(DemoNode):
         self._answer = self.create_publisher(String, "answer", 10)
         self._answer_service = self.create_client(Answer, "clarify_segment/answer")
         self.create_subscription(String, "ground_truth/things", self._on_things, latched)
-        self.create_subscription(Image, "ground_truth/label_image", self._on_labels, truth)
+        # as PNG: the maps of large images would crowd out the images themselves, and some would be lost
+        self.create_subscription(CompressedImage, "ground_truth/label_image/compressed", self._on_labels, truth)
         self.create_subscription(DialogueState, "clarify_segment/dialogue", self._on_dialogue, latched)
         self.create_subscription(Question, "clarify_segment/question", self._on_question, latched)
         self.create_subscription(Image, "clarify_segment/mask", self._on_mask, truth)
@@ -110,8 +111,8 @@ class DemoUser(DemoNode):
         except SourceError as error:
             self.get_logger().error(str(error))
 
-    def _on_labels(self, message: Image) -> None:
-        self.truth.add(stamp_ns(message.header), mono8(message))
+    def _on_labels(self, message: CompressedImage) -> None:
+        self.truth.add(stamp_ns(message.header), np.frombuffer(message.data, np.uint8))
         self.score.settle()
         self._leave_if_done()
 

@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -80,11 +81,15 @@ def a_map(value=1):
     return labels
 
 
+def png(labels):
+    return cv2.imencode(".png", labels)[1]
+
+
 def test_masks_are_judged_by_the_truth_of_their_own_stamp():
     truth = Truth()
     score = Score(truth, target=1)
-    truth.add(100, a_map())
-    truth.add(200, a_map(2))
+    truth.add(100, png(a_map()))
+    truth.add(200, png(a_map(2)))
     score.add(100, a_map() > 0)
     score.add(200, np.zeros((4, 6), np.bool_))
     score.add(200, np.ones((4, 6), np.bool_))
@@ -96,15 +101,15 @@ def test_masks_are_judged_by_the_truth_of_their_own_stamp():
 def test_a_mask_that_overtakes_its_truth_waits_and_one_without_is_told():
     truth = Truth()
     score = Score(truth, target=1)
-    truth.add(100, a_map())
+    truth.add(100, png(a_map()))
     score.add(300, a_map() > 0)
     score.add(150, a_map() > 0)
     score.add(50, a_map() > 0)
     assert (score.js, score.unknown_stamps, score.before) == ([], [], 1)
-    truth.add(200, a_map())
+    truth.add(200, png(a_map()))
     score.settle()
     assert (score.js, score.unknown_stamps) == ([], [150])
-    truth.add(300, a_map())
+    truth.add(300, png(a_map()))
     score.settle()
     assert score.js == [1.0]
     score.add(999, a_map() > 0)
@@ -114,7 +119,7 @@ def test_a_mask_that_overtakes_its_truth_waits_and_one_without_is_told():
 
 def test_a_mask_of_another_size_is_told():
     truth = Truth()
-    truth.add(100, a_map())
+    truth.add(100, png(a_map()))
     score = Score(truth, target=1)
     score.add(100, np.ones((8, 12), np.bool_))
     assert (score.wrong_sizes, score.js) == (1, [])
@@ -123,7 +128,7 @@ def test_a_mask_of_another_size_is_told():
 def test_old_truth_is_forgotten():
     truth = Truth()
     for stamp_ns in range(1, KEPT + 3):
-        truth.add(stamp_ns, a_map())
+        truth.add(stamp_ns, png(a_map()))
     assert truth.labels(2) is None
     assert truth.labels(3) is not None
     assert truth.newest_ns == KEPT + 2
@@ -132,7 +137,7 @@ def test_old_truth_is_forgotten():
 def test_what_is_seen_now_needs_a_map_and_the_things():
     truth = Truth()
     assert truth.now() is None
-    truth.add(100, a_map())
+    truth.add(100, png(a_map()))
     assert truth.now() is None
     truth.things = parse_things(json.dumps({"things": [{"id": 1, "kind": "mug", "colour": "red", "size": "small"}]}))
     seen = truth.now()

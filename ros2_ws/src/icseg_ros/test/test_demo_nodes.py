@@ -31,6 +31,7 @@ TOPICS = {
     "image/compressed": CompressedImage,
     "camera_info": CameraInfo,
     "ground_truth/label_image": Image,
+    "ground_truth/label_image/compressed": CompressedImage,
 }
 CLIP = {"source": "clip", "duration_s": 2.0}
 
@@ -72,8 +73,8 @@ def test_the_camera_publishes_like_a_driver_and_ends_with_ctrl_c():
     periods_ms = np.diff(seen.order) / 1e6
     assert 17 < np.median(periods_ms) < 67
     for stamp in seen.complete()[::10]:
-        image, jpeg, info, labels = (seen.by_topic[topic][stamp] for topic in TOPICS)
-        assert {message.header.frame_id for message in (image, jpeg, info, labels)} == {"camera_optical_frame"}
+        image, jpeg, info, labels, png = (seen.by_topic[topic][stamp] for topic in TOPICS)
+        assert {message.header.frame_id for message in (image, jpeg, info, labels, png)} == {"camera_optical_frame"}
         assert (image.encoding, image.height, image.width, image.step) == ("rgb8", 480, 640, 1920)
         assert (info.height, info.width) == (labels.height, labels.width) == (480, 640)
         assert info.k[0] == info.k[4] > 480
@@ -82,6 +83,8 @@ def test_the_camera_publishes_like_a_driver_and_ends_with_ctrl_c():
         rgb = np.frombuffer(image.data, np.uint8).reshape(480, 640, 3)
         decoded = cv2.imdecode(np.frombuffer(jpeg.data, np.uint8), cv2.IMREAD_COLOR)[:, :, ::-1]
         assert np.abs(rgb.astype(int) - decoded).mean() < 4
+        again = cv2.imdecode(np.frombuffer(png.data, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert (again == mono8(labels)).all()
         ids = set(np.unique(mono8(labels)).tolist()) - {0}
         assert ids
         assert ids <= set(seen.things)
@@ -136,7 +139,7 @@ def test_a_rendered_film_can_be_interrupted_while_it_is_made():
         SimulatedTable().close()
     except BackendError as error:
         pytest.skip(str(error))
-    parameters = {"source": "render", "duration_s": 60.0, "size": "320x240", "kind": "can", "seed": 3}
+    parameters = {"source": "render", "duration_s": 20.0, "size": "160x120", "kind": "can", "seed": 3}
     with Spun("viewer") as spun, Running([command(CAMERA, parameters)]) as running:
         spun.until(lambda: "25 %" in running.output(CAMERA), "a quarter of the film")
         assert "simulated table, test scene 3" in running.output(CAMERA)
