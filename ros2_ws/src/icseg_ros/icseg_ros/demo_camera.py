@@ -13,7 +13,6 @@ import math
 import re
 import sys
 from array import array
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 
@@ -265,7 +264,7 @@ def camera_info(hw: tuple[int, int], fovy_deg: float | None) -> CameraInfo:
     return info
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: list[str] | None = None) -> int:
     """The executable ``demo_camera_node``."""
     return run(DemoCamera, args)
 

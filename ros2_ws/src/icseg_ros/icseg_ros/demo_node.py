@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import rclpy
 from rclpy.clock import Clock, ClockType
@@ -33,7 +33,7 @@ class DemoNode(Node):
         """Called once at the end, whatever ends it."""
 
 
-def run(make: Callable[[], DemoNode], args: Sequence[str] | None = None) -> int:
+def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
     """Spin a node to its end.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -214,7 +213,7 @@ def mono8(message: Image) -> ImageU8:
     return rows[:, : message.width]
 
 
-def main(args: Sequence[str] | None = None) -> int:
+def main(args: list[str] | None = None) -> int:
     """The executable ``demo_user_node``."""
     return run(DemoUser, args)
 
