@@ -29,6 +29,9 @@ demo: $(VENV)/.ready-demo
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest $(TEST_ARGS)
+	@# ROS 2 comes as wheels for x86_64 only; on a robot the distribution's own is used
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory ros-test; \
+	else echo "the tests of ros2_ws are not run: there are no ROS wheels for $$(uname -sm); see docs/ros2.md"; fi
 
 lint: $(VENV)/.ready-test
 	$(BIN)/ruff check .

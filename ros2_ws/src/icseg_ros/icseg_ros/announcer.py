@@ -97,6 +97,11 @@ class Announcer:
         )
         self._dialogue.publish(self.state)
 
+    @property
+    def is_listening(self) -> bool:
+        """The speech interface was asked to listen."""
+        return self._speech.is_listening
+
     def close(self) -> None:
         """Take the publishers away."""
         self._node.destroy_publisher(self._question)

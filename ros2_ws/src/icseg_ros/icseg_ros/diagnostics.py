@@ -95,6 +95,7 @@ def speech_status(name: str, speech: SpeechStatus | None) -> DiagnosticStatus:
         return status(title, STALE, "not active", {})
     values = {
         "speaking": speech.is_speaking,
+        "listening": speech.is_listening,
         "heard": speech.heard,
         "ignored": speech.ignored,
         "spoken": speech.spoken,

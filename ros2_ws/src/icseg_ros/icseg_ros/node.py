@@ -26,6 +26,7 @@ from icseg_ros.models import load_models
 from icseg_ros.parameters import all_settings, declare_all, read_all
 from icseg_ros.parts import Groups, Load, Parts
 from icseg_ros.services import Services
+from icseg_ros.speech.speech import Speech
 from icseg_ros.speech.words import Heard
 from icseg_ros.traffic import Traffic
 from icseg_ros.worker import Worker
@@ -57,7 +58,7 @@ class ClarifySegmentNode(LifecycleNode):
         for topic, callback in (("command", self._on_command), ("answer", self._on_answer)):
             self.create_subscription(String, topic, callback, WORDS_DEPTH, callback_group=control)
         self.create_subscription(RoiStamped, "target_roi", self._on_target_roi, WORDS_DEPTH, callback_group=control)
-        self._served = Services(self, lambda: self._worker, self._segment_timeout_s, control)
+        self._served = Services(self, lambda: self._worker, self._speech, self._segment_timeout_s, control)
         self._action = ClarifyAction(self, lambda: self._worker, self._announcer, control)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         self.create_timer(1.0, self._publish_diagnostics, callback_group=control)
@@ -175,6 +176,9 @@ class ClarifySegmentNode(LifecycleNode):
 
     def _announcer(self) -> Announcer | None:
         return self._parts.announcer if self._parts is not None else None
+
+    def _speech(self) -> Speech | None:
+        return self._parts.speech if self._parts is not None else None
 
     def _segment_timeout_s(self) -> float:
         return float(self.get_parameter("dialogue.timeout_s").value)

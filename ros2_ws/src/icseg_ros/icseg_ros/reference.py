@@ -141,6 +141,7 @@ SERVICES = (
         "icseg_msgs/srv/Answer",
         "the answer to a question by its number; one to an older question is refused",
     ),
+    ("~/listen", "std_srvs/srv/Trigger", "listen for a command: for speech interfaces that listen on demand"),
     ("~/cancel", "std_srvs/srv/Trigger", "stop the dialogue and the tracking"),
     ("~/reset", "std_srvs/srv/Trigger", "the same, and forget the kept images"),
     ("~/enable", "std_srvs/srv/SetBool", "false: take no images and compute nothing, models stay loaded"),

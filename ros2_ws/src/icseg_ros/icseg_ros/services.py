@@ -1,4 +1,4 @@
-"""``~/segment``, ``~/answer``, ``~/cancel``, ``~/reset``, ``~/enable``: they check, hand over, and wait."""
+"""The node's services: they check, hand over to the worker or to the speech interface, and wait."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from icseg_ros.announcer import options_of
 from icseg_ros.clarify_action import picture_of
 from icseg_ros.convert import labels_to_image, mask_to_image
 from icseg_ros.segments import segment_message
+from icseg_ros.speech.speech import Speech
 from icseg_ros.still import StillOutcome, StillResult
 from icseg_ros.worker import Worker
 
@@ -40,6 +41,7 @@ class Services:
     Args:
         node: to live on.
         worker: the present worker; None while the node is not active.
+        speech: the present speech interface; None while the node is not configured.
         timeout_s: of ``~/segment`` when the request does not say.
         group: reentrant.
     """
@@ -48,13 +50,15 @@ class Services:
         self,
         node: Node,
         worker: Callable[[], Worker | None],
+        speech: Callable[[], Speech | None],
         timeout_s: Callable[[], float],
         group: CallbackGroup,
     ) -> None:
-        self._node, self._worker, self._timeout_s = node, worker, timeout_s
+        self._node, self._worker, self._speech, self._timeout_s = node, worker, speech, timeout_s
         for kind, name, callback in (
             (Segment, "~/segment", self._segment),
             (Answer, "~/answer", self._answer),
+            (Trigger, "~/listen", self._listen),
             (Trigger, "~/cancel", self._cancel),
             (Trigger, "~/reset", self._reset),
             (SetBool, "~/enable", self._enable),
@@ -93,6 +97,19 @@ class Services:
             lambda *reply: self._resolve(future, reply),
         )
         response.accepted, response.message = await future
+        return response
+
+    def _listen(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        speech = self._speech()
+        if speech is None or self._worker() is None:
+            response.message = NOT_ACTIVE
+        elif not speech.listens_on_demand:
+            response.message = (
+                "there is nothing to start: only an interface with speech.in.kind action listens on demand"
+            )
+        else:
+            speech.listen()
+            response.success = True
         return response
 
     def _cancel(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:

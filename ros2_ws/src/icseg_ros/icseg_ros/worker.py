@@ -413,6 +413,8 @@ class Worker:
         talk = self._current()
         dialogue = talk.dialogue
         code = state_code(talk.state, dialogue) if self._is_enabled else DialogueState.INACTIVE
+        if code == DialogueState.IDLE and self._announcer.is_listening:
+            code = DialogueState.LISTENING
         now = (code, dialogue.id, dialogue.turns, dialogue.reason, len(dialogue.transcript))
         if now != self._reported:
             self._reported = now

@@ -13,10 +13,11 @@ from icseg_msgs.action import ClarifySegment
 from icseg_msgs.msg import RoiStamped
 from icseg_msgs.srv import Answer as AnswerService
 from icseg_msgs.srv import Segment
+from icseg_test_msgs.action import STT
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
-from rclpy.action import ActionClient
+from rclpy.action import ActionClient, ActionServer
 from rclpy.parameter import Parameter
 from rig import HW, Rig
 from std_srvs.srv import SetBool, Trigger
@@ -500,3 +501,39 @@ def test_a_camera_that_changes_its_size(rig: Callable[..., Rig], hw: tuple[int, 
     r.wait_for_state("tracking")
     r.wait_for(lambda: len(r.received["mask"]) > 3)
     assert {(mask.height, mask.width) for mask in r.received["mask"]} == {hw}
+
+
+def test_listening_on_demand_needs_an_interface_that_does(rig: Callable[..., Rig]) -> None:
+    r = rig()
+    answer = r.call(Trigger, "listen", Trigger.Request())
+    assert not answer.success
+    assert "speech.in.kind action" in answer.message
+
+
+def test_a_command_is_listened_for_on_demand(rig: Callable[..., Rig]) -> None:
+    parameters = {
+        "speech.in.kind": "action",
+        "speech.in.type": "icseg_test_msgs/action/STT",
+        "speech.in.topic": "listen_to_me",
+        "speech.in.text_field": "transcription.text",
+    }
+    r = rig(parameters=parameters)
+    heard = threading.Event()
+
+    def listen(handle: Any) -> Any:
+        heard.wait(10)
+        handle.succeed()
+        result = STT.Result()
+        result.transcription.text = "stop"
+        return result
+
+    server = ActionServer(r.client, STT, "listen_to_me", listen)
+    try:
+        assert r.call(Trigger, "listen", Trigger.Request()).success
+        r.wait_for_state("listening")
+        heard.set()
+        r.wait_for_state("idle")
+    finally:
+        heard.set()
+        r.executor.remove_node(r.client)
+        server.destroy()

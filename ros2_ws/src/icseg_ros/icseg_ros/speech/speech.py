@@ -117,7 +117,17 @@ class Speech:
             level = Level.ERROR if failures[0][0] >= _MANY_FAILURES else Level.WARN
         message = "; ".join(text for _, text in failures) or self._manner()
         counts = (self._heard, self._ignored, self._spoken, self._errors)
-        return SpeechStatus(level, message, self._turns.is_speaking, *counts)
+        return SpeechStatus(level, message, self._turns.is_speaking, self.is_listening, *counts)
+
+    @property
+    def listens_on_demand(self) -> bool:
+        """``listen`` has something to start."""
+        return self._ear is not None
+
+    @property
+    def is_listening(self) -> bool:
+        """It was asked to listen, and did not hear anything yet; may be read from any thread."""
+        return self._wish is not None
 
     def _connect(self, group: CallbackGroup | None) -> None:
         node, mailbox, settings = self._node, self._mailbox, self._settings

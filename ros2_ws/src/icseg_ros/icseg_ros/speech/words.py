@@ -61,6 +61,7 @@ class SpeechStatus:
         level: WARN = the last try failed; ERROR = several in a row did.
         message: what is wrong and what to do; how things are otherwise.
         is_speaking: the robot speaks, as far as is known.
+        is_listening: it was asked to listen, and did not hear anything yet; only with ``speech.in.kind`` action.
         heard: words that were handed on.
         ignored: words that were not: the robot spoke, low confidence.
         spoken: utterances that were said to the end or handed to a topic.
@@ -70,6 +71,7 @@ class SpeechStatus:
     level: Level
     message: str
     is_speaking: bool
+    is_listening: bool
     heard: int
     ignored: int
     spoken: int
