@@ -4,36 +4,51 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
+from contextlib import suppress
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.signals import SignalHandlerOptions
 
 from icseg_ros.node import ClarifySegmentNode
 
 THREADS = 4
 """Images, services and actions, speech, timers: none waits for another."""
+LOOK_S = 0.5
+"""How often it is looked whether the executor still spins."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGINT or SIGTERM; 0 then."""
-    rclpy.init(args=arguments)
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1)."""
+    # rclpy's own handler takes the context away while the worker still publishes
+    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
+    is_over = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: is_over.set())
     node = ClarifySegmentNode()
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(node)
+    spinner = threading.Thread(target=_spin, args=(executor,), name="spin")
+    spinner.start()
     try:
         if node.get_parameter("autostart").value and node.trigger_configure() is TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a node is stopped
+        while spinner.is_alive() and not is_over.wait(LOOK_S):
+            pass
     finally:
         node.close()
-        executor.shutdown(timeout_sec=2.0)
+        executor.shutdown()
+        spinner.join()
         node.destroy_node()
         rclpy.try_shutdown()
-    return 0
+    return 0 if is_over.is_set() else 1
+
+
+def _spin(executor: MultiThreadedExecutor) -> None:
+    with suppress(ExternalShutdownException):
+        executor.spin()
 
 
 if __name__ == "__main__":

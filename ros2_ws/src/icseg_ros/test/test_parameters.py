@@ -91,6 +91,11 @@ def test_topics_services_and_the_action_of_a_live_node_are_those_of_the_document
     try:
         r.wait_for(lambda: r.client.count_subscribers("depth"))
         name, namespace = r.node.get_name(), r.node.get_namespace()
+        # discovery: until every one of them is known
+        r.wait_for(lambda: r.client.count_publishers("/clarify_segment/dialogue"))
+        r.wait_for(
+            lambda: "/clarify_segment/enable" in dict(r.client.get_service_names_and_types_by_node(name, namespace))
+        )
         published = dict(r.client.get_publisher_names_and_types_by_node(name, namespace))
         subscribed = dict(r.client.get_subscriber_names_and_types_by_node(name, namespace))
         served = dict(r.client.get_service_names_and_types_by_node(name, namespace))
