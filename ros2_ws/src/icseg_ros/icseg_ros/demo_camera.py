@@ -40,7 +40,7 @@ CONVERSIONS = {
 }
 IMAGE_DEPTH = 5
 """Images that a publisher keeps for a slow reliable subscriber, as camera drivers do."""
-TRUTH_DEPTH = 30
+TRUTH_DEPTH = 300
 LABELS_FORMAT = "mono8; png compressed "
 """As image transports write it."""
 
@@ -122,8 +122,8 @@ class DemoCamera(DemoNode):
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self._image = self.create_publisher(Image, "image", images)
         self._compressed = self.create_publisher(CompressedImage, "image/compressed", images)
-        self._info = self.create_publisher(CameraInfo, "camera_info", images)
         truth = QoSProfile(depth=TRUTH_DEPTH)
+        self._info = self.create_publisher(CameraInfo, "camera_info", truth)
         self._labels = self.create_publisher(Image, "ground_truth/label_image", truth)
         self._labels_png = self.create_publisher(CompressedImage, "ground_truth/label_image/compressed", truth)
         self._things = self.create_publisher(String, "ground_truth/things", latched)

@@ -118,7 +118,12 @@ class Score:
         self._waiting.append((stamp_ns, mask))
         self.settle()
 
-    def settle(self, *, is_end: bool = False) -> None:
+    @property
+    def not_judged(self) -> int:
+        """Masks whose truth may still come."""
+        return len(self._waiting)
+
+    def settle(self) -> None:
         """Judge what can be judged: a map that is not there although a later one is does not come any more."""
         newest = self.truth.newest_ns
         waiting, self._waiting = self._waiting, []
@@ -130,7 +135,7 @@ class Score:
                 self.wrong_sizes += 1
             elif self.truth.is_from_before(stamp_ns):
                 self.before += 1
-            elif is_end or (newest is not None and stamp_ns < newest):
+            elif newest is not None and stamp_ns < newest:
                 self.unknown_stamps.append(stamp_ns)
             else:
                 self._waiting.append((stamp_ns, mask))

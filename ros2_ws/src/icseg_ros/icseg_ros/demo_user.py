@@ -85,7 +85,6 @@ class DemoUser(DemoNode):
 
     def finish(self) -> None:
         """Print the summary as one line of JSON."""
-        self.score.settle(is_end=True)
         print(json.dumps(self.summary()), flush=True)
 
     def summary(self) -> dict[str, object]:
@@ -102,6 +101,7 @@ class DemoUser(DemoNode):
             "unknown_stamps": len(self.score.unknown_stamps),
             "wrong_sizes": self.score.wrong_sizes,
             "before_the_person_looked": self.score.before,
+            "not_judged": self.score.not_judged,
         }
 
     def _on_things(self, message: String) -> None:

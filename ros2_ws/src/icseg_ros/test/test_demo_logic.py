@@ -113,8 +113,8 @@ def test_a_mask_that_overtakes_its_truth_waits_and_one_without_is_told():
     score.settle()
     assert score.js == [1.0]
     score.add(999, a_map() > 0)
-    score.settle(is_end=True)
-    assert score.unknown_stamps == [150, 999]
+    score.settle()
+    assert (score.unknown_stamps, score.not_judged) == ([150], 1)
 
 
 def test_a_mask_of_another_size_is_told():
