@@ -42,12 +42,19 @@ class TrafficFacts:
     last_fault_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    wait_ms: float
+    convert_ms: float
+    received_at: float
+
+
 class Traffic:
     """Counts and times. Any thread may read; one writes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._taken: dict[int, Taken] = {}
+        self._arrivals: dict[int, _Arrival] = {}
         self._times: deque[dict[str, float]] = deque(maxlen=KEPT)
         self._published_at: deque[float] = deque(maxlen=KEPT)
         self._masks = self._dropped = self._faults = 0
@@ -56,9 +63,11 @@ class Traffic:
     def took(self, taken: Taken) -> None:
         """An image was taken up."""
         with self._lock:
-            self._taken[taken.frame.stamp_ns] = taken
-            while len(self._taken) > KEPT:
-                self._taken.pop(next(iter(self._taken)))
+            # the times only: a frame held here would be held for ten seconds
+            arrival = _Arrival(taken.wait_ms, taken.convert_ms, taken.received_at)
+            self._arrivals[taken.frame.stamp_ns] = arrival
+            while len(self._arrivals) > KEPT:
+                self._arrivals.pop(next(iter(self._arrivals)))
 
     def published(self, event: events.Tracked, spent_ms: Mapping[str, float]) -> None:
         """A mask went out: ``spent_ms`` is what its messages took."""
@@ -67,18 +76,18 @@ class Traffic:
             self._masks += 1
             self._dropped = event.dropped
             self._published_at.append(now)
-            taken = self._taken.get(event.stamp_ns)
-            if taken is None or not event.is_live:
+            arrival = self._arrivals.get(event.stamp_ns)
+            if arrival is None or not event.is_live:
                 return
             after = event.timings_ms.get("postprocess", 0.0)
             self._times.append(
                 {
-                    "wait": taken.wait_ms,
-                    "convert": taken.convert_ms,
+                    "wait": arrival.wait_ms,
+                    "convert": arrival.convert_ms,
                     "model": sum(event.timings_ms.values()) - after,
                     "postprocess": after,
                     "publish": sum(spent_ms.values()),
-                    "total": (now - taken.received_at) * 1e3,
+                    "total": (now - arrival.received_at) * 1e3,
                 }
             )
 
