@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 import rclpy
@@ -20,14 +21,14 @@ LOOK_S = 0.5
 """How often it is looked whether the executor still spins."""
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1)."""
+def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNode] = ClarifySegmentNode) -> int:
+    """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1). ``make`` makes the node."""
     # rclpy's own handler takes the context away while the worker still publishes
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     is_over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: is_over.set())
-    node = ClarifySegmentNode()
+    node = make()
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(node)
     spinner = threading.Thread(target=_spin, args=(executor,), name="spin")

@@ -6,6 +6,8 @@ Knows transitions, parameters and topics; what is computed, said and published i
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -40,12 +42,13 @@ class ClarifySegmentNode(LifecycleNode):
 
     Args:
         load: how models are loaded.
+        traffic: makes what counts, each time the node is activated.
         arguments: of ``rclpy.node.Node``.
     """
 
-    def __init__(self, *, load: Load = load_models, **arguments: Any) -> None:
+    def __init__(self, *, load: Load = load_models, traffic: Callable[[], Traffic] = Traffic, **arguments: Any) -> None:
         super().__init__(NAME, **arguments)
-        self._load = load
+        self._load, self._new_traffic = load, traffic
         declare_all(self)
         self._known: dict[str, Setting] = {item.name: item for item in all_settings()}
         self.add_on_set_parameters_callback(self._check_parameters)
@@ -53,8 +56,8 @@ class ClarifySegmentNode(LifecycleNode):
         control = self._groups.control
         self._parts: Parts | None = None
         self._worker: Worker | None = None
-        self._traffic = Traffic()
-        self._error = ""
+        self._traffic = traffic()
+        self._error, self._dialogue_numbers = "", count(1)
         for topic, callback in (("command", self._on_command), ("answer", self._on_answer)):
             self.create_subscription(String, topic, callback, WORDS_DEPTH, callback_group=control)
         self.create_subscription(RoiStamped, "target_roi", self._on_target_roi, WORDS_DEPTH, callback_group=control)
@@ -93,8 +96,8 @@ class ClarifySegmentNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Begin to take images and words."""
         assert self._parts is not None, "configured before"
-        self._traffic = Traffic()
-        self._worker = Worker(self._parts, self._traffic, self.get_logger().warning)
+        self._traffic = self._new_traffic()
+        self._worker = Worker(self._parts, self._traffic, self.get_logger().warning, self._dialogue_numbers)
         self._parts.set_active(True)
         self._worker.start()
         return super().on_activate(state)

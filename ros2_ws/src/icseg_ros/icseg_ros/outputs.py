@@ -33,6 +33,9 @@ from icseg_ros.settings import check, setting
 DEPTH = 5
 """Of the publishers' queues; all are reliable, which a best-effort subscriber accepts too."""
 
+STAGES = ("mask", "publish_mask", "target", "label", "overlay", "publish")
+"""Of the times that are told of published messages."""
+
 
 @dataclass(frozen=True)
 class OutputSettings:
@@ -120,14 +123,14 @@ class Outputs:
             point: metres and the frame they are in, as `DepthInput.point_of` gives them; ~/point has the image's stamp.
 
         Returns:
-            milliseconds by stage: mask, label, overlay (made), publish (all of them given to the middleware); empty
-            when switched off.
+            milliseconds by stage: mask (~/mask made), publish_mask (given to the middleware), target, label, overlay
+            (made), publish (given to the middleware); empty when switched off.
         """
         if not self._is_active:
             return {}
         stages = _Stages()
         # the mask first: a robot waits for it
-        self._publish(stages, "mask", "mask", mask_to_image(result.mask, header))
+        self._publish(stages, "mask", "mask", mask_to_image(result.mask, header), "publish_mask")
         segment = segment_message(result, label=label, point=None if point is None else point[0])
         target = Target(
             header=header,
@@ -139,14 +142,15 @@ class Outputs:
             iou_score=float(result.iou_score),
             dropped=dropped,
         )
-        self._publish(stages, "mask", "target", target)
-        self._publish(stages, "mask", "roi", RoiStamped(header=header, roi=segment.roi))
+        self._publish(stages, "target", "target", target)
+        self._publish(stages, "target", "roi", RoiStamped(header=header, roi=segment.roi))
         if point is not None:
             at = PointStamped(header=Header(stamp=header.stamp, frame_id=point[1]), point=point[0])
-            self._publish(stages, "mask", "point", at)
+            self._publish(stages, "target", "point", at)
         if self._is_heard("mask/compressed"):
             # 0 and 255 as in ~/mask
-            self._publish(stages, "mask", "mask/compressed", png(result.mask.view(np.uint8) * np.uint8(255), header))
+            compressed = png(result.mask.view(np.uint8) * np.uint8(255), header)
+            self._publish(stages, "target", "mask/compressed", compressed)
         self._publish_shared(stages, header, frame_rgb, [result], [label], [segment])
         return stages.timings_ms
 
@@ -184,7 +188,7 @@ class Outputs:
             for number, (choice, result) in enumerate(zip(choices, results, strict=True), 1)
         ]
         said = SegmentArray(header=header, dialogue_id=dialogue_id, segments=segments)
-        self._publish(stages, "mask", "candidates", said)
+        self._publish(stages, "target", "candidates", said)
         labels = [f"{segment.id} {segment.label}".rstrip() for segment in segments]
         self._publish_shared(stages, header, frame_rgb, results, labels, segments)
         return stages.timings_ms
@@ -216,18 +220,18 @@ class Outputs:
     def _is_heard(self, name: str) -> bool:
         return name in self._publishers and self._publishers[name].get_subscription_count() > 0
 
-    def _publish(self, stages: _Stages, stage: str, name: str, message: Any) -> None:
-        """Called when the message is made: what passed until here belongs to the stage."""
+    def _publish(self, stages: _Stages, stage: str, name: str, message: Any, given: str = "publish") -> None:
+        """Called when the message is made: what passed until here belongs to the stage, what comes now to ``given``."""
         stages.end(stage)
         self._publishers[name].publish(message)
-        stages.end("publish")
+        stages.end(given)
 
 
 class _Stages:
     """Time that passed, by stage."""
 
     def __init__(self) -> None:
-        self.timings_ms = dict.fromkeys(("mask", "label", "overlay", "publish"), 0.0)
+        self.timings_ms = dict.fromkeys(STAGES, 0.0)
         self._since = time.perf_counter()
 
     def end(self, stage: str) -> None:

@@ -10,9 +10,8 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 
 from icseg_msgs.action import ClarifySegment
 from icseg_msgs.msg import DialogueState
@@ -49,6 +48,7 @@ class Worker:
         parts: of the configured node.
         traffic: counts and times, for diagnostics.
         log: takes what people should know.
+        numbers: of dialogues: an answer from before the node was activated must not fit a question after it.
         clock: seconds, monotonic.
     """
 
@@ -57,6 +57,7 @@ class Worker:
         parts: Parts,
         traffic: Traffic,
         log: Callable[[str], None],
+        numbers: Iterator[int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._models, self._settings = parts.models, parts.settings
@@ -65,7 +66,7 @@ class Worker:
         self._traffic, self._log, self._clock = traffic, log, clock
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
-        self._numbers, self._question_id = count(1), 0
+        self._numbers, self._question_id = numbers, 0
         self._live = self._new_talk()
         self._picture: tuple[Talk, Header] | None = None
         self._stills, self._answers = Stills(), Answers()

@@ -113,6 +113,22 @@ def test_command_question_answer_masks(rig: Callable[..., Rig]) -> None:
     r.wait_for_state("idle")
 
 
+def test_an_answer_from_before_the_node_was_activated_again_is_refused(rig: Callable[..., Rig]) -> None:
+    r = talking(rig)
+    r.say("the mug")
+    old = r.wait_for_question()
+    r.node.trigger_deactivate()
+    r.wait_for(lambda: not r.received["question"][-1].text)
+    r.node.trigger_activate()
+    r.wait_for_images()
+    r.say("the mug")
+    new = r.wait_for_question()
+    ids = {"dialogue_id": old.dialogue_id, "question_id": old.question_id}
+    assert not r.call(AnswerService, "answer", AnswerService.Request(**ids, text="red")).accepted
+    ids = {"dialogue_id": new.dialogue_id, "question_id": new.question_id}
+    assert r.call(AnswerService, "answer", AnswerService.Request(**ids, text="red")).accepted
+
+
 def test_a_shown_box_is_tracked_without_a_question(rig: Callable[..., Rig]) -> None:
     r = talking(rig)
     message = RoiStamped()
