@@ -34,10 +34,28 @@ void for_each_change_row(const std::uint32_t* words, int height, int width, Visi
 std::vector<std::uint32_t> rle_counts(const std::uint32_t* words, int height, int width) {
   if (height == 0 || width == 0) return {};
   const int count = words_for(width);
-  std::vector<std::uint32_t> ends(static_cast<std::size_t>(width) + 1, 0);
+  // How many changes each column has, as binary numbers of which plane p holds bit p: a word counts 32 columns at once.
+  std::vector<std::vector<std::uint32_t>> planes;
+  std::vector<std::uint32_t> carry(count);
   for_each_change_row(words, height, width, [&](int, const std::uint32_t* changes) {
-    for_each_bit(changes, count, [&](int x) { ++ends[x + 1]; });
+    std::copy(changes, changes + count, carry.begin());
+    std::uint32_t has_carry = 1;
+    for (std::size_t p = 0; has_carry != 0; ++p) {
+      if (p == planes.size()) planes.emplace_back(count, 0u);
+      std::uint32_t* plane = planes[p].data();
+      has_carry = 0;
+      for (int word = 0; word < count; ++word) {
+        const std::uint32_t next = plane[word] & carry[word];
+        plane[word] ^= carry[word];
+        carry[word] = next;
+        has_carry |= next;
+      }
+    }
   });
+  std::vector<std::uint32_t> ends(static_cast<std::size_t>(width) + 1, 0);
+  for (std::size_t p = 0; p < planes.size(); ++p) {
+    for_each_bit(planes[p].data(), count, [&](int x) { ends[x + 1] += 1u << p; });
+  }
   for (int x = 0; x < width; ++x) ends[x + 1] += ends[x];
   std::vector<std::uint32_t> places(ends[width] + 1);
   places.back() = static_cast<std::uint32_t>(height) * static_cast<std::uint32_t>(width);
@@ -51,19 +69,25 @@ std::vector<std::uint32_t> rle_counts(const std::uint32_t* words, int height, in
 }
 
 std::string rle_compress(const std::vector<std::uint32_t>& counts) {
+  constexpr std::size_t kChunk = 4096, kLongest = 8;  // characters of one number: 33 bits in groups of five, and room
   std::string text;
-  text.reserve(2 * counts.size());
+  char chunk[kChunk];
+  char* end = chunk;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     std::int64_t value = counts[i];
     if (i > 2) value -= counts[i - 2];
-    for (bool has_more = true; has_more;) {
-      const std::int64_t group = value & 0x1f;
+    // neighbouring runs mostly differ by little: one character
+    while (value < -16 || value > 15) {
+      *end++ = static_cast<char>(((value & 0x1f) | 0x20) + 48);
       value >>= 5;
-      has_more = value != ((group & 0x10) != 0 ? -1 : 0);
-      text.push_back(static_cast<char>((has_more ? group | 0x20 : group) + 48));
+    }
+    *end++ = static_cast<char>((value & 0x1f) + 48);
+    if (end > chunk + kChunk - kLongest) {
+      text.append(chunk, end);
+      end = chunk;
     }
   }
-  return text;
+  return text.append(chunk, end);
 }
 
 const char* rle_decode(std::string_view encoded, int height, int width, std::uint32_t* words) {
