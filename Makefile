@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 DEMO_ARGS ?=
+ENGINES ?=
 ROS_VENV ?= .venv-ros
 ROS_WS := $(CURDIR)/ros2_ws
 ROS_MSGS := $(shell find ros2_ws -path '*/src/*_msgs/*' -type f 2>/dev/null)
@@ -17,6 +18,7 @@ ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
+	@echo "                   ENGINES=engines/NAME runs it on what export/build_engines.py made"
 	@echo "make test          set up, then lint, type check and run all tests"
 	@echo "make lint format   ruff and mypy; ruff format"
 	@echo "make ros           build ros2_ws from wheels, without a ROS installation (x86_64)"
@@ -25,7 +27,7 @@ help:
 	@echo "make clean         remove the environment and what was built"
 
 demo: $(VENV)/.ready-demo
-	$(BIN)/icseg demo $(DEMO_ARGS)
+	$(BIN)/icseg demo $(if $(ENGINES),--engines $(ENGINES)) $(DEMO_ARGS)
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest $(TEST_ARGS)
