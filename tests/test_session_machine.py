@@ -123,6 +123,29 @@ class SessionMachine(RuleBasedStateMachine):
     def say(self, text: str) -> None:
         self.session.say(text)
 
+    @rule(text=st.sampled_from(TEXTS), max_questions=st.sampled_from((None, 0, 1)))
+    def command(self, text: str, max_questions: int | None) -> None:
+        self.session.command(text, max_questions=max_questions)
+
+    @rule(text=st.sampled_from(TEXTS), question_id=st.sampled_from((None, 1, 2, 99)))
+    def answer(self, text: str, question_id: int | None) -> None:
+        ticket = self.session.answer(text, question_id)
+        before = self.session.state
+        out = self.session.step()
+        self.log += out
+        self._explain(before, out)
+        fates = [type(event) for event in out if event.ticket == ticket]
+        assert fates in ([events.Answered], [events.Stopped], [events.Rejected]), "an answer begins nothing new"
+
+    @rule()
+    def new_stream(self) -> None:
+        before = self.session.state
+        self.session.begin_stream("the clock was set back")
+        self.next_index = 0
+        out = self.session.step()
+        self.log += out
+        self._explain(before, out)
+
     @rule(left=st.sampled_from((0.0, 20.0, 63.5, 64.0)))
     def point(self, left: float) -> None:
         self.session.point_at((left, 10.0, left + 20.0, 30.0))
