@@ -72,6 +72,7 @@ class Worker:
         self._stills, self._answers = Stills(), Answers()
         self._goal: Goal | None = None
         self._header: Header | None = None
+        self._last_shown: Frame | None = None
         self._reported: tuple[object, ...] = ()
         self._is_enabled = True
         self._is_over = threading.Event()
@@ -201,7 +202,7 @@ class Worker:
         match event:
             case events.Asked():
                 self._ask(talk, event, header)
-            case events.Tracked() if header is not None:
+            case events.Tracked() if talk is self._live and header is not None:
                 self._publish(talk, event, header)
             case events.Thinking() if talk is self._live and self._picture is not None:
                 self._end_goal(ClarifySegment.Result.PREEMPTED, "another command came")
@@ -245,6 +246,10 @@ class Worker:
         frame = talk.session.frame_at(event.stamp_ns)
         if frame is None:
             return  # the keyframe of a long dialogue: older than what is kept, and of no use to a robot any more
+        last = self._last_shown
+        if last is not None and frame.stamp_ns < last.stamp_ns and talk.session.frame_at(last.stamp_ns) is last:
+            return  # a new target on its way through images for which the old one had masks: time does not go back
+        self._last_shown = frame
         point = None
         if self._depth.is_enabled and not thing.is_lost and (peak := distance_peak(thing.mask)) is not None:
             point = self._depth.point_of(thing.mask, event.stamp_ns, (peak[0], peak[1]))

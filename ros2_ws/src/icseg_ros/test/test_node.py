@@ -321,7 +321,31 @@ def test_a_goal_with_its_own_picture_leaves_the_stream_alone(rig: Callable[..., 
     assert stamp_of(ended.result.mask) == 7_000
     before = len(r.received["target"])
     r.wait_for(lambda: len(r.received["target"]) > before + 3)
-    assert r.received["target"][-1].dialogue_id == tracked
+    assert {target.dialogue_id for target in r.received["target"]} == {tracked}
+    assert min(stamp_of(mask) for mask in r.received["mask"]) > 7_000
+
+
+def test_masks_of_a_new_target_do_not_go_back_in_time(rig: Callable[..., Rig]) -> None:
+    class PointAtOldest(PointAtNewest):
+        def next_action(self, dialogue: Any) -> Any:
+            from icseg.dialogue.policy import PolicyOutput
+
+            keyframe = SelectKeyframe(min(dialogue.frames))
+            return PolicyOutput(keyframe if dialogue.keyframe_id is None else TARGET)
+
+    r = talking(rig, asks=False)
+    r.policy.next_action = PointAtOldest().next_action  # type: ignore[method-assign]
+    r.say("the mug")
+    r.wait_for_state("tracking")
+    r.wait_for(lambda: len(r.received["mask"]) > 30)
+    first = r.received["dialogue"][-1].dialogue_id
+    r.say("the bowl")
+    r.wait_for(lambda: r.received["target"][-1].dialogue_id != first)
+    r.wait_for_state("tracking")
+    before = len(r.received["mask"])
+    r.wait_for(lambda: len(r.received["mask"]) > before + 3)
+    stamps = [stamp_of(mask) for mask in r.received["mask"]]
+    assert stamps == sorted(stamps)
 
 
 @pytest.mark.parametrize(
