@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -184,6 +185,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_ros.json")
     args = parser.parse_args()
     ros_env.enter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the children are ended on the way out
     cases, length = all_cases(args.threads), Length(3.0, args.seconds, args.seconds / 2)
     if args.smoke:
         cases, length = [Case(3, "480x640", "raw", True, args.threads)], Length(1.0, 2.0, 1.0)

@@ -2,8 +2,8 @@
 
     python benchmarks/ros_chat_server.py PORT        # prints "listens"; each line on stdin is a mode
 
-A thing without a colour is asked about, any other is looked for at once; the box comes from the nano detector. Modes: answers,
-slow, hangs, nonsense, fails (HTTP 500), endless, dies (in the middle of a reply, and the process with it).
+A thing without a colour is asked about, any other is looked for at once; the box comes from the nano detector.
+Modes: answers, slow, hangs, nonsense, fails (HTTP 500), endless, dies (in the middle of a reply, with the process).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import re
 import sys
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -91,10 +92,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if mode in ("slow", "hangs"):
             time.sleep(SLOW_S if mode == "slow" else HANG_S)
-        try:
+        with suppress(OSError):  # the client hung up
             self._stream(body["messages"], mode)
-        except OSError:
-            pass  # the client hung up
 
     def _stream(self, messages: list[dict[str, Any]], mode: str) -> None:
         text = "I like mugs. <call> {mugs" if mode == "nonsense" else self.server.reply(messages)

@@ -10,7 +10,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-ros" / "bin" / "python"
 SETUP = ROOT / "ros2_ws" / "install" / "setup.sh"
-PROFILE = ROOT / "ros2_ws" / "src" / "icseg_ros" / "config" / "fastdds_images.xml"
 NEEDED = ("rclpy", "icseg_msgs", "icseg_ros", "icseg")
 _AGAIN = "ICSEG_BENCHMARK_HAS_SOURCED"
 _OWN = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_PYTHON_CHECK_FIELDS")
@@ -44,8 +43,17 @@ def environment(*, has_profile: bool) -> dict[str, str]:
     """Of a child process: this one's, with or without the Fast DDS profile for images."""
     own = {name: value for name, value in os.environ.items() if name not in _OWN}
     if has_profile:
-        own |= dict.fromkeys(_OWN[:2], str(PROFILE))
+        own |= dict.fromkeys(_OWN[:2], str(_profile()))
     return own
+
+
+def _profile() -> Path:
+    from ament_index_python.packages import get_package_share_directory
+
+    path = Path(get_package_share_directory("icseg_ros")) / "config" / "fastdds_images.xml"
+    if not path.is_file():
+        sys.exit(f"no {path}: run `make ros` again")
+    return path
 
 
 def node_executable() -> Path:

@@ -1,7 +1,8 @@
 """What must hold for every mask of a soak, whatever is done to the node. Pure; knows no ROS.
 
-A mask's stamp is that of an image that was sent, and its size is that image's; within a stream no stamp comes twice
-and none comes after a later one. Where stamps are set back a new stream begins, which may repeat stamps of the old.
+A mask's stamp is that of an image that was sent, and its size is that image's; within a stream no stamp comes after a
+later one, and none comes twice for one target. Where stamps are set back a new stream begins, which may repeat stamps of
+the old.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 NEVER_SENT = "the stamp of no image"
 OF_NO_IMAGE = "of an image that could not be read"
 OTHER_SIZE = "not of its image's size"
-TWICE = "the same stamp twice in a stream"
+TWICE = "the same stamp twice for one target"
 REORDERED = "a stamp before the one before it"
 OF_OLD_STREAM = "of an old stream after one of the new"
 RULES = (NEVER_SENT, OF_NO_IMAGE, OTHER_SIZE, TWICE, REORDERED, OF_OLD_STREAM)
@@ -31,7 +32,8 @@ class MaskChecks:
     """The ledger of what was sent, and the judge of what came back. Any thread may call it.
 
     Attributes:
-        n_masks, n_images, n_streams: so far.
+        n_masks, n_targets, n_images, n_streams: so far.
+        n_shared: masks of the image that had the mask before, for a new target.
         broken: rule -> how often it was broken.
         texts: the first violations, in words.
     """
@@ -40,7 +42,8 @@ class MaskChecks:
         self._lock = threading.Lock()
         self._sent: dict[int, _Sent] = {}
         self._last_ns, self._last_stream, self._stream = -1, 0, 0
-        self.n_masks = self.n_images = 0
+        self._target: tuple[int, int, str] = (0, -1, "")
+        self.n_masks = self.n_targets = self.n_shared = self.n_images = 0
         self.broken: Counter[str] = Counter()
         self.texts: list[str] = []
 
@@ -75,12 +78,27 @@ class MaskChecks:
             self.n_masks += 1
             rule = self._judge(stamp_ns, hw)
             if rule:
-                self.broken[rule] += 1
-                if len(self.texts) < TEXTS_KEPT:
-                    self.texts.append(f"stamp {stamp_ns}, size {hw}: {rule} (the last one was {self._last_ns})")
+                self._break(rule, f"mask of stamp {stamp_ns}, size {hw}: {rule} (the last one was {self._last_ns})")
             else:
+                self.n_shared += stamp_ns == self._last_ns
                 self._last_ns, self._last_stream = stamp_ns, self._sent[stamp_ns].stream
             return rule
+
+    def target(self, stamp_ns: int, dialogue_id: str) -> str:
+        """The message beside a mask came. Returns the rule that it breaks, or an empty text."""
+        with self._lock:
+            self.n_targets += 1
+            sent = self._sent.get(stamp_ns)
+            before, self._target = self._target, (sent.stream if sent else -1, stamp_ns, dialogue_id)
+            if before != self._target:
+                return ""
+            self._break(TWICE, f"target of stamp {stamp_ns}, dialogue {dialogue_id}: {TWICE}")
+            return TWICE
+
+    def _break(self, rule: str, text: str) -> None:
+        self.broken[rule] += 1
+        if len(self.texts) < TEXTS_KEPT:
+            self.texts.append(text)
 
     def _judge(self, stamp_ns: int, hw: tuple[int, int]) -> str:
         sent = self._sent.get(stamp_ns)
@@ -92,6 +110,4 @@ class MaskChecks:
             return OTHER_SIZE
         if sent.stream < self._last_stream:
             return OF_OLD_STREAM
-        if sent.stream == self._last_stream and stamp_ns <= self._last_ns:
-            return TWICE if stamp_ns == self._last_ns else REORDERED
-        return ""
+        return REORDERED if sent.stream == self._last_stream and stamp_ns < self._last_ns else ""

@@ -10,7 +10,7 @@ from benchmarks.ros_soak_faults import Act, Fault, Stage, counts, either, reads,
 SIZES = (HW, (360, 640), (240, 320))
 """None larger than the first: what the node keeps of the stream stays below one bound."""
 LOOP_S, HOUR_S = 5.0, 3600.0
-BURST = 60
+BURST, LATE = 60, 10
 
 
 def _manner(**changes: object) -> Act:
@@ -44,6 +44,12 @@ def _strays(stage: Stage) -> None:
     for _ in range(BURST // 2):
         stage.robot.camera.send_one((120, 160))
         time.sleep(1 / 30)
+
+
+def _late(stage: Stage) -> None:
+    for _ in range(LATE):
+        stage.robot.camera.send_one(late_s=0.3)
+        time.sleep(1 / LATE)
 
 
 _UNREADABLE = "yuv422_yuy2"
@@ -112,9 +118,9 @@ CAMERA_FAULTS = (
     ),
     _FORWARD,
     Fault(
-        "image_out_of_order",
-        "one image with a stamp 0.3 s old",
-        lambda stage: stage.robot.camera.send_one(late_s=0.3),
+        "images_out_of_order",
+        f"{LATE} images within a second with stamps 0.3 s old",
+        _late,
         counts("camera/stamps that went back"),
     ),
     Fault(

@@ -181,7 +181,8 @@ def _kill(stage: Stage) -> None:
 
 
 def _start_again(stage: Stage) -> None:
-    assert stage.server is not None and stage.start_server is not None, "only with a policy server"
+    assert stage.server is not None, "only with a policy server"
+    assert stage.start_server is not None, "whoever has a server can start it"
     stage.server.kill()
     stage.server = stage.start_server()
 

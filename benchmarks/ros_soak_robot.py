@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,14 +41,16 @@ THREADS = 4
 KEPT = 400
 CALL_S = 10.0
 FLOWING = 5
-"""So many live masks of new images are a flow."""
+"""So many masks are a flow."""
 TRACK_S = 15.0
+AGAIN_S = 2.0
+"""After so long a person says again what had no effect: a node that was just activated has seen no image."""
 POLL_S = 0.1
 
 T = TypeVar("T")
 
 
-class Missed(Exception):  # noqa: N818  # something that should have come did not: an outcome, not an error
+class Missed(Exception):  # something that should have come did not: an outcome, not an error
     """It did not happen in time; the text says what."""
 
 
@@ -88,8 +91,7 @@ class Robot:
         self.n_diagnostics = 0
         self._changed = threading.Condition()
         self._shown: deque[Shown] = deque(maxlen=KEPT)
-        self._masks: deque[tuple[float, int]] = deque(maxlen=KEPT)
-        self._live: dict[int, bool] = {}
+        self._masks: deque[float] = deque(maxlen=KEPT)
         node, group = self.node, ReentrantCallbackGroup()
         self.camera = SoakCamera(node, self.checks)
         self._command = node.create_publisher(String, "command", 10)
@@ -207,10 +209,10 @@ class Robot:
         with self._changed:
             return [one for one in self._shown if one.at >= at]
 
-    def live_masks_since(self, at: float) -> int:
-        """Masks that came since then, made from the newest image of their moment."""
+    def masks_since(self, at: float) -> int:
+        """Masks that came since then."""
         with self._changed:
-            return sum(came_at >= at and self._live.get(stamp, False) for came_at, stamp in self._masks)
+            return sum(came_at >= at for came_at in self._masks)
 
     def wait_for_flow(self, since: float, deadline_s: float = TRACK_S) -> float:
         """Until masks flow since then; when they did.
@@ -218,18 +220,25 @@ class Robot:
         Raises:
             Missed: they do not.
         """
-        self.until(lambda: self.live_masks_since(since) >= FLOWING, "masks", deadline_s)
+        self.until(lambda: self.masks_since(since) >= FLOWING, "masks", deadline_s)
         return time.monotonic()
 
     def track(self, words: str = "", deadline_s: float = TRACK_S) -> float:
         """Show the target, or say which one, and wait until it is tracked; when it was."""
-        before = self.state.dialogue_id
-        if words:
-            self.say(words)
-        else:
-            self.point()
-        self.until(lambda: self.state.dialogue_id not in ("", before), "a new dialogue", deadline_s)
-        return self.wait_for_flow(time.monotonic(), deadline_s)
+        before, ends_at = self.state.dialogue_id, time.monotonic() + deadline_s
+        while True:
+            if words:
+                self.say(words)
+            else:
+                self.point()
+            left_s = max(ends_at - time.monotonic(), 0.1)
+            try:
+                self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", min(AGAIN_S, left_s))
+                break
+            except Missed:
+                if time.monotonic() >= ends_at:
+                    raise
+        return self.wait_for_flow(time.monotonic(), left_s)
 
     def ask_for(self, words: str, deadline_s: float = TRACK_S) -> Question:
         """Say something ambiguous; the question that comes of it.
@@ -237,14 +246,19 @@ class Robot:
         Raises:
             Missed: none does.
         """
-        before = self.question.question_id
+        before = self.question
         self.say(words)
+        return self.wait_for_question(before, f"a question about {words!r}", deadline_s)
+
+    def wait_for_question(self, before: Question, what: str, deadline_s: float = TRACK_S) -> Question:
+        """The next question after that one."""
 
         def comes() -> Question | None:
             question = self.question
-            return question if question.text and question.question_id != before else None
+            is_new = (question.dialogue_id, question.question_id) != (before.dialogue_id, before.question_id)
+            return question if question.text and is_new else None
 
-        return self.until(comes, f"a question about {words!r}", deadline_s)
+        return self.until(comes, what, deadline_s)
 
     def forget_node(self) -> None:
         """Another process takes the node's place: its counts begin anew."""
@@ -253,25 +267,19 @@ class Robot:
             self.facts.clear()
 
     def _spin(self) -> None:
-        try:
+        with suppress(ExternalShutdownException):  # how it ends
             self._executor.spin()
-        except ExternalShutdownException:
-            pass  # how it ends
 
     def _on_mask(self, message: Image) -> None:
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         self.checks.mask(stamp, (message.height, message.width))
         with self._changed:
-            self._masks.append((time.monotonic(), stamp))
+            self._masks.append(time.monotonic())
             self._changed.notify_all()
 
     def _on_target(self, message: Target) -> None:
-        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        with self._changed:
-            self._live[stamp] = message.is_live
-            while len(self._live) > KEPT:
-                self._live.pop(next(iter(self._live)))
-            self._changed.notify_all()
+        stamp = message.header.stamp
+        self.checks.target(stamp.sec * 10**9 + stamp.nanosec, message.dialogue_id)
 
     def _on_dialogue(self, message: DialogueState) -> None:
         with self._changed:

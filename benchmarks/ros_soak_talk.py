@@ -54,9 +54,9 @@ def spoken(stage: Stage, chance: Random) -> str:
         return "left out: no speech types"
     robot, speech = stage.robot, cast("SoakSpeech", stage.speech)
     time.sleep(0.5)  # it may just be saying why the last command failed
-    before, said = robot.question.question_id, len(speech.spoken)
+    before, said = robot.question, len(speech.spoken)
     speech.person_says(chance.choice(AMBIGUOUS))
-    robot.until(lambda: robot.question.text and robot.question.question_id != before, "a question to spoken words", 8.0)
+    robot.wait_for_question(before, "a question to spoken words", 8.0)
     robot.until(lambda: len(speech.spoken) > said, "the question spoken", 5.0)
     time.sleep(0.3)  # speech.holdoff_s is 0.1
     speech.person_says(chance.choice(RIGHT))
@@ -71,13 +71,9 @@ def box(stage: Stage, chance: Random) -> str:
 
 def goal_answered(stage: Stage, chance: Random) -> str:
     """Through the action; the question is answered by its number."""
-    robot, before = stage.robot, stage.robot.question.question_id
+    robot, before = stage.robot, stage.robot.question
     handle = _accepted(robot, command=chance.choice(AMBIGUOUS))
-    question = robot.until(
-        lambda: robot.question if robot.question.text and robot.question.question_id != before else None,
-        "the goal's question",
-        END_S,
-    )
+    question = robot.wait_for_question(before, "the goal's question")
     ids = {"dialogue_id": question.dialogue_id, "question_id": question.question_id}
     option = chance.randrange(len(question.options)) if question.options else None
     fields = {"text": "the purple one"} if option is None else {"option": option}
@@ -92,9 +88,9 @@ def goal_answered(stage: Stage, chance: Random) -> str:
 
 def goal_canceled(stage: Stage, chance: Random) -> str:
     """Canceled while its question waits."""
-    robot, before = stage.robot, stage.robot.question.question_id
+    robot, before = stage.robot, stage.robot.question
     handle = _accepted(robot, command=chance.choice(AMBIGUOUS))
-    robot.until(lambda: robot.question.text and robot.question.question_id != before, "the goal's question", END_S)
+    robot.wait_for_question(before, "the goal's question")
     handle.cancel_goal_async()
     return _outcome(robot, handle, GOAL.CANCELED)
 
@@ -163,7 +159,7 @@ def wrong_answer(stage: Stage, chance: Random) -> str:
     question = robot.ask_for(chance.choice(AMBIGUOUS))
     robot.answer(chance.choice(("the green elephant", "neither", "I can't tell", "hm")))
     robot.until(
-        lambda: robot.question.question_id != question.question_id or robot.state.name != "asking",
+        lambda: robot.question.question_id != question.question_id or robot.state.name not in ("asking", "thinking"),
         "a reaction to a wrong answer",
         END_S,
     )

@@ -2,9 +2,9 @@
 
 A camera sends 30 images a second, people and programs speak to the node every few seconds, and faults are injected on
 a seeded schedule: in the camera, the node, the speech service and the policy server. Half of the time the node runs
-with the candidates policy, half with a policy server. Every mask is held to the rules of ros_soak_checks.py, every fault
-must show itself within seconds and masks must flow again after it, memory must be flat, and SIGINT must end the node
-with 0.
+with the candidates policy, half with a policy server. Every mask is held to the rules of ros_soak_checks.py, every
+fault must show itself within seconds and masks must flow again after it, memory must be flat, and SIGINT must end the
+node with 0.
 
     make ros
     python benchmarks/soak_ros.py --save              # 20 minutes; any Python, as bench_ros.py
@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import socket
 import sys
 import tempfile
@@ -133,7 +134,7 @@ def watch(node: Process, memory: MemorySamples, is_over: threading.Event) -> Non
     began_at = time.monotonic()
     while not is_over.wait(SAMPLE_S) and node.is_alive:
         try:
-            threads, files = (len(os.listdir(f"/proc/{node.pid}/{kind}")) for kind in ("task", "fd"))
+            threads, files = (len(list(Path(f"/proc/{node.pid}/{kind}").iterdir())) for kind in ("task", "fd"))
         except OSError:
             return  # it has just ended
         memory.at_s.append(time.monotonic() - began_at)
@@ -254,6 +255,8 @@ def results_of(parts: list[Part], robot: Robot, plan: Plan, seconds: float) -> d
             "images_sent": robot.checks.n_images,
             "streams_begun": robot.checks.n_streams,
             "masks": robot.checks.n_masks,
+            "targets": robot.checks.n_targets,
+            "masks_of_one_image_for_a_new_target": robot.checks.n_shared,
             "broken": dict(robot.checks.summary),
             "broken_texts": robot.checks.texts,
             "node_died": [part.died for part in parts if part.died],
@@ -297,9 +300,10 @@ def main() -> int:
     only = tuple(name for name in args.only.split(",") if name)
     plan = Plan(args.minutes * 60 / len(policies), args.seed, only, args.smoke, args.threads)
     began_at = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the children are ended on the way out
 
     def log(words: str) -> None:
-        print(f"{time.monotonic() - began_at:7.1f} s  {words}", file=sys.stderr, flush=True)
+        print(f"{time.monotonic() - began_at:7.1f} s  {robot.checks.n_masks:6d} masks  {words}", file=sys.stderr)
 
     parts: list[Part] = []
     with tempfile.TemporaryDirectory(prefix="icseg-soak-") as name:

@@ -28,7 +28,6 @@ def test_masks_in_order_with_gaps_are_right() -> None:
     [
         ([(7, HW)], rules.NEVER_SENT),
         ([(2, (640, 480))], rules.OTHER_SIZE),
-        ([(2, HW), (2, HW)], rules.TWICE),
         ([(3, HW), (2, HW)], rules.REORDERED),
     ],
 )
@@ -38,6 +37,16 @@ def test_a_broken_rule_is_named_and_counted(masks: list[tuple[int, tuple[int, in
     assert checks.summary[rule] == 1
     assert str(masks[-1][0]) in checks.texts[0]
     assert checks.mask(3, HW) == "" or masks[0][0] == 3
+
+
+def test_an_image_has_one_mask_for_each_target() -> None:
+    checks = sent(1, 2)
+    for dialogue in ("1", "2"):
+        assert checks.mask(2, HW) == ""
+        assert checks.target(2, dialogue) == ""
+    assert checks.n_shared == 1
+    assert checks.target(2, "2") == rules.TWICE
+    assert (checks.n_masks, checks.n_targets, checks.summary[rules.TWICE]) == (2, 3, 1)
 
 
 def test_a_mask_of_a_broken_image() -> None:
@@ -54,7 +63,6 @@ def test_a_loop_repeats_stamps_once() -> None:
         checks.send(stamp, HW)
     assert checks.mask(1, HW) == ""
     assert checks.mask(2, HW) == ""
-    assert checks.mask(2, HW) == rules.TWICE
     assert checks.mask(1, HW) == rules.REORDERED
     assert checks.mask(3, HW) == rules.OF_OLD_STREAM
     assert checks.n_streams == 2
