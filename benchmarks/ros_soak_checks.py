@@ -1,8 +1,8 @@
 """What must hold for every mask of a soak, whatever is done to the node. Pure; knows no ROS.
 
 A mask's stamp is that of an image that was sent, and its size is that image's; within a stream no stamp comes after a
-later one, and none comes twice for one target. Where stamps are set back a new stream begins, which may repeat stamps of
-the old.
+later one, and none comes twice for one target. Where stamps are set back a new stream begins, which may repeat stamps
+of the old.
 """
 
 from __future__ import annotations
