@@ -5,6 +5,7 @@ Knows transitions, parameters and topics; what is computed, said and published i
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from itertools import count
@@ -145,6 +146,9 @@ class ClarifySegmentNode(LifecycleNode):
         parts, self._parts = self._parts, None
         if parts is not None:
             parts.close()
+            del parts
+            # the parts refer to each other in circles, and models and images are large
+            gc.collect()
 
     def _on_command(self, message: String) -> None:
         self._take(message.data)

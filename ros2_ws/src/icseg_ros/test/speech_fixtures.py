@@ -107,6 +107,7 @@ class FakeServer:
         accepts: takes goals.
         holds: a goal ends only by ``release`` or by being cancelled.
         cancels: does what it is told when it is told to cancel.
+        ignores: says that it cancels, and does not.
         aborts: gives every goal up in the end.
         hesitates: says nothing to a goal until ``decide``.
     """
@@ -121,6 +122,7 @@ class FakeServer:
         accepts: bool = True,
         holds: bool = False,
         cancels: bool = True,
+        ignores: bool = False,
         aborts: bool = False,
         hesitates: bool = False,
     ) -> None:
@@ -128,7 +130,7 @@ class FakeServer:
         self.canceled: list[Any] = []
         self.result = result or {}
         self.accepts, self.holds, self.cancels, self.aborts = accepts, holds, cancels, aborts
-        self._decides = threading.Event()
+        self._decides, self._ignores = threading.Event(), ignores
         if not hesitates:
             self.decide()
         self._robot, self._action, self._released = robot, action, threading.Event()
@@ -164,7 +166,7 @@ class FakeServer:
         while self.holds and not self._released.wait(0.01):
             if self._robot.is_over.is_set():
                 return answer
-            if handle.is_cancel_requested:
+            if handle.is_cancel_requested and not self._ignores:
                 self.canceled.append(handle.request)
                 handle.canceled()
                 return answer

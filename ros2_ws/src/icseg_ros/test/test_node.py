@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -408,6 +410,20 @@ def test_every_transition_twice(rig: Callable[..., Rig]) -> None:
         assert change(Transition.TRANSITION_CLEANUP) == "unconfigured"
     assert change(Transition.TRANSITION_UNCONFIGURED_SHUTDOWN) == "finalized"
     assert not [thread for thread in threading.enumerate() if thread.name == "icseg-worker"]
+
+
+def test_cleaning_up_lets_everything_go(rig: Callable[..., Rig]) -> None:
+    r = talking(rig, asks=False)
+    r.say("the mug")
+    r.wait_for_state("tracking")
+    gone = [weakref.ref(r.node.worker), weakref.ref(r.node.parts.outputs)]
+    gc.disable()
+    try:
+        r.node.trigger_deactivate()
+        r.node.trigger_cleanup()
+        r.wait_for(lambda: [one() for one in gone] == [None, None])
+    finally:
+        gc.enable()
 
 
 def test_a_node_that_cannot_be_configured_says_why_and_can_try_again(rig: Callable[..., Rig]) -> None:

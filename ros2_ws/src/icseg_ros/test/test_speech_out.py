@@ -109,6 +109,19 @@ def test_hung_speech_that_cannot_be_cancelled():
         talk.spin_until(lambda: len(tts.goals) == 2)
 
 
+def test_hung_speech_is_told_when_the_next_utterance_takes_its_place():
+    with robot_and_talk(SPEAKS, server(holds=True, ignores=True)) as (tts, talk):
+        talk.speech.say(QUESTION)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+        talk.speech.say(Utterance("Again?"))
+        talk.spin_for_ticks(2)
+        talk.clock.now += 2.1
+        talk.spin_until(lambda: bool(talk.errors))
+        assert "hangs: it did not end when it was cancelled" in talk.errors[0]
+        talk.spin_until(lambda: len(tts.goals) == 2)
+        talk.spin_until(lambda: talk.speech.status.is_speaking)
+
+
 def test_a_goal_that_is_taken_too_late_is_cancelled():
     with robot_and_talk(SPEAKS, server(hesitates=True, holds=True)) as (tts, talk):
         talk.speech.say(QUESTION)

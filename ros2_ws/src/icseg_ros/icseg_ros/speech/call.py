@@ -115,19 +115,19 @@ class ActionCaller:
         return self._call is not None
 
     def call(self, goal: Any, limit_s: float, on_began: Callable[[], None], on_ended: Callable[[Ended], None]) -> None:
-        """Have a goal carried out. One that still runs is cancelled first, and its caller hears no more of it.
+        """Have a goal carried out. One that still runs is cancelled first; of it is only heard when the server fails.
 
         Args:
             goal: of the action.
             limit_s: seconds that it may run before it is cancelled.
             on_began: the server took it.
-            on_ended: called once, unless another call takes its place.
+            on_ended: called once; not at all when another call takes its place and the server lets go of this one.
         """
         new = _Call(goal, limit_s, on_began, on_ended)
         if self._call is None:
             self._begin(new)
             return
-        self._call.on_ended, self._call.is_unwanted = _nobody, True
+        self._call.on_ended, self._call.is_unwanted = _if_failed(self._call.on_ended), True
         self._next = new  # many servers reject a goal while another one is being cancelled
         self._cancel(self._call)
 
@@ -241,5 +241,11 @@ class ActionCaller:
             self._begin(following)
 
 
-def _nobody(ended: Ended) -> None:
-    """Of a call that another one took the place of."""
+def _if_failed(on_ended: Callable[[Ended], None]) -> Callable[[Ended], None]:
+    """Of a call that another one took the place of: a server that hangs would else never be told of."""
+
+    def told(ended: Ended) -> None:
+        if ended.outcome is Outcome.FAILED:
+            on_ended(ended)
+
+    return told
