@@ -104,10 +104,11 @@ CAMERA_FAULTS = (
     ),
     Fault(
         "stamps_twice",
-        "every image twice, for 2 s",
+        "every image twice, for 3 s",
         _manner(copies=2),
-        either(counts("camera/stamps that went back or stood still"), counts("camera/over max_rate_hz")),
+        counts("camera/over max_rate_hz"),
         end=_mend,
+        lasts_s=3.0,
     ),
     Fault(
         "bag_loops",
@@ -135,7 +136,7 @@ CAMERA_FAULTS = (
         "images_of_another_camera",
         "160x120 between the others for a second, as of a second driver on the topic",
         _strays,
-        says(r"size"),
+        either(says(r"size"), counts("camera/over max_rate_hz")),
         recovers="box",
     ),
     Fault(

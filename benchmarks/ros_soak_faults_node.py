@@ -153,9 +153,10 @@ SPEECH_FAULTS = (
     Fault(
         "speech_gone",
         "the text to speech service is not there",
-        _ask_with(lambda speech: speech.close()),
+        _ask_and_wait_with(lambda speech: speech.close()),
         says(r"is not there|went away"),
         end=_mend_speech,
+        recovers="box",
     ),
 )
 

@@ -21,7 +21,8 @@ from benchmarks.ros_soak_robot import NODE, Missed, Robot
 if TYPE_CHECKING:
     from benchmarks.ros_soak_speech import SoakSpeech
 
-AMBIGUOUS = ("find the mug", "track the mug", "the mug, please", "segment the mug")
+AMBIGUOUS = ("find the mug", "track the mug", "segment the mug")
+"""With a verb of search: a command even while a question waits."""
 CLEAR = ("find the purple mug", "find the orange mug")
 RIGHT = ("the purple one", "purple", "the orange one", "orange")
 END_S = 15.0
