@@ -34,12 +34,13 @@ from benchmarks.tracker_arms import ARMS, ICSEG, load_clip
 from export.build_folder import tracker_maker
 from export.calibration import Clip, record
 from export.calibrator import choose
+from export.cpu_graph import spell_for_cpu
 from export.graph_file import widen_weights
 from export.quantize import layers_to_quantize
 from export.sam2_sizes import sam2_config
 from export.sam2_to_onnx import export_segmenter
 from icseg.assets import nano_models
-from icseg.inference.manifest import INT8, load_manifest, sha256_of, write_manifest
+from icseg.inference.manifest import FLOAT32, INT8, load_manifest, sha256_of, write_manifest
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
 from icseg.tracker.graphs import GRAPH_NAMES
@@ -77,34 +78,44 @@ def prepare(case: Case, folder: Path, seed: int, threads: int) -> None:
     np.savez(folder / "clip.npz", images=np.stack([sim.frame.image for sim in sims]), box=sims[0].box_image_px(thing))
     if case.resolution is None:
         shutil.copytree(nano_models() / "segmenter", folder / "weights")
-        shutil.copytree(nano_models() / "segmenter", folder / "float32" / "segmenter")
+        shutil.copytree(nano_models() / "segmenter", folder / "graphs")
     else:
         torch.manual_seed(0)
         model = Sam2VideoModel(sam2_config(case.model, case.resolution)).eval()
         model.save_pretrained(folder / "weights")
-        export_segmenter(model, folder / "float32" / "segmenter", name=case.name, source_sha256="0" * 64)
-    quantize_case(folder, threads)
+        export_segmenter(model, folder / "graphs", name=case.name, source_sha256="0" * 64)
+    write_engines(folder, FLOAT32, {name: onnx.load(folder / "graphs" / f"{name}.onnx") for name in GRAPH_NAMES})
+    write_engines(folder, INT8, quantize_case(folder, threads))
 
 
-def quantize_case(folder: Path, threads: int) -> None:
-    """The FP32 engines of a case made INT8, calibrated on its first frames."""
-    source, out = folder / "float32" / "segmenter", folder / "int8" / "segmenter"
-    shutil.copytree(source, out)
+def write_engines(folder: Path, precision: str, graphs: dict[str, onnx.ModelProto]) -> None:
+    """Some of the graphs of a case, spelled for the CPU as a build does it, and the FP32 engines for the rest."""
+    out = folder / precision / "segmenter"
+    shutil.copytree(folder / ("graphs" if precision == FLOAT32 else f"{FLOAT32}/segmenter"), out)
+    manifest = load_manifest(out, kind="segmenter")
+    files = dict(manifest.files)
+    for name, graph in graphs.items():
+        onnx.save(spell_for_cpu(graph), out / files[name].file)
+        files[name] = replace(files[name], precision=precision, sha256=sha256_of(out / files[name].file))
+    calibration = "0" * 64 if precision == INT8 else ""
+    write_manifest(out, replace(manifest, files=files, precision=precision, calibration_sha256=calibration))
+
+
+def quantize_case(folder: Path, threads: int) -> dict[str, onnx.ModelProto]:
+    """The graphs of a case that have INT8 layers, calibrated on its first frames."""
+    source = folder / "graphs"
     frames, prompt = load_clip(folder / "clip.npz")
     tracker = load_tracker(source, threads=threads)
     clip = Clip(frames[:CALIBRATED_FRAMES], {1: prompt}, {})
     make_tracker = tracker_maker(tracker.manifest, TrackerConfig.plain_sam2())
     samples = record(tracker.runners, make_tracker, iter([clip]))
-    manifest = load_manifest(out, kind="segmenter")
-    files = dict(manifest.files)
+    quantized = {}
     for name in GRAPH_NAMES:
-        graph = onnx.load(source / files[name].file)
+        graph = onnx.load(source / f"{name}.onnx")
         widen_weights(graph)
-        if layers := layers_to_quantize(name, graph.graph):
-            quantized = choose(graph, layers, samples[name], methods=("max",), threads=threads).model
-            onnx.save(quantized, out / files[name].file)
-            files[name] = replace(files[name], precision=INT8, sha256=sha256_of(out / files[name].file))
-    write_manifest(out, replace(manifest, files=files, precision=INT8, calibration_sha256="0" * 64))
+        if layers := layers_to_quantize(name, graph.graph, for_cpu=True):
+            quantized[name] = choose(graph, layers, samples[name], methods=("max",), threads=threads).model
+    return quantized
 
 
 def run_arm(arm: str, folder: Path, threads: int) -> dict[str, Any]:
@@ -148,7 +159,7 @@ def measure(case: Case, seed: int, threads: int) -> dict[str, Any]:
         folder = Path(name)
         prepare(case, folder, seed, threads)
         arms = {arm: run_arm(arm, folder, threads) for arm in ARMS}
-        costs = {graph: graph_cost(folder / "float32" / "segmenter" / f"{graph}.onnx") for graph in GRAPH_NAMES}
+        costs = {graph: graph_cost(folder / "graphs" / f"{graph}.onnx") for graph in GRAPH_NAMES}
     reference = arms["transformers_eager"]
     for arm in arms.values():
         if "masks" in arm and arm is not reference:

@@ -11,7 +11,7 @@ import onnx
 from tqdm import tqdm
 
 from export.build_folder import CALIBRATION, GRAPHS, SEGMENTER, BuildFolder, tracker_maker
-from export.build_options import BuildOptions
+from export.build_options import ORT, BuildOptions
 from export.calibration import (
     FRAMES,
     SCENES,
@@ -25,11 +25,12 @@ from export.calibration import (
     simulated_clips,
 )
 from export.calibrator import choose
+from export.cpu_graph import spell_for_cpu
 from export.graph_file import halve_exact_weights, tool_versions, widen_weights
 from export.half_graph import read_graph, to_half
 from export.half_policy import half_policy
 from export.histogram import METHODS
-from export.quantize import KEPT, layers_to_quantize
+from export.quantize import CPU_OPERATORS, KEPT, layers_to_quantize
 from export.sam2_to_onnx import export_segmenter
 from export.segmenter_source import SegmenterSource
 from export.source_code import code_fingerprint
@@ -63,6 +64,11 @@ class SegmenterBuild:
         """Where it goes."""
         return BuildFolder(self.options.output)
 
+    @property
+    def is_for_cpu(self) -> bool:
+        """ONNX Runtime's CPU provider runs what is built. FP16 is for others: it has no kernels for most of it."""
+        return self.options.target == ORT and self.options.precision != FLOAT16
+
     def stages(self) -> list[Stage]:
         """In order. A stage that follows another has the other's fingerprint among its inputs."""
         options, tools = self.options, json.dumps(tool_versions(), sort_keys=True)
@@ -88,13 +94,15 @@ class SegmenterBuild:
             inputs = {
                 "calibration": stages[-1].fingerprint(),
                 "quantizer": code_fingerprint("quantize.py", "calibrator.py", "histogram.py"),
+                "for a CPU": str(self.is_for_cpu),
             }
             outputs = [*(f"{QUANTIZED}/{name}.onnx" for name in self._quantized()), f"{QUANTIZED}/{CHOICES}"]
             stages.append(Stage("quantize", inputs, outputs, self._quantize))
         inputs = {
             "precision": options.precision,
             "after": stages[-1].fingerprint(),
-            "assembler": code_fingerprint("build_segmenter.py", "half_*.py"),
+            "assembler": code_fingerprint("build_segmenter.py", "half_*.py", "cpu_*.py"),
+            "for a CPU": str(self.is_for_cpu),
         }
         outputs = [f"{SEGMENTER}/{f}" for f in (*graph_files, MANIFEST_NAME)]
         stages.append(Stage("segmenter", inputs, outputs, self._assemble))
@@ -145,7 +153,7 @@ class SegmenterBuild:
             for name in names:
                 model = onnx.load(built.root / GRAPHS / f"{name}.onnx")
                 widen_weights(model)
-                layers = layers_to_quantize(name, model.graph)
+                layers = layers_to_quantize(name, model.graph, for_cpu=self.is_for_cpu)
                 samples = load_samples(built.samples(name))
                 choice = choose(model, layers, samples, threads=self.options.threads, progress=bar.update)
                 halve_exact_weights(choice.model)
@@ -157,7 +165,8 @@ class SegmenterBuild:
                     "samples": len(samples),
                 }
         kept = {name: {one.pattern: one.reason for one in KEPT[name]} for name in GRAPH_NAMES}
-        text = json.dumps({"graphs": choices, "kept in floating point": kept}, indent=1)
+        policy = {"kept in floating point": kept} | ({"INT8 on a CPU": CPU_OPERATORS} if self.is_for_cpu else {})
+        text = json.dumps({"graphs": choices} | policy, indent=1)
         (work / QUANTIZED / CHOICES).write_text(text + "\n", encoding="utf-8")
 
     def _assemble(self, work: Path) -> None:
@@ -172,6 +181,8 @@ class SegmenterBuild:
             if self.options.precision == FLOAT16:
                 half = to_half(read_graph(built.root / folder / file.file), half_policy(name))
                 onnx.save(half.model, out / file.file)
+            elif self.is_for_cpu:
+                onnx.save(spell_for_cpu(onnx.load(built.root / folder / file.file)), out / file.file)
             else:
                 shutil.copyfile(built.root / folder / file.file, out / file.file)
             precision = INT8 if name in quantized else FLOAT16 if self.options.precision == FLOAT16 else FLOAT32

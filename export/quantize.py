@@ -43,9 +43,20 @@ KEPT: Mapping[str, tuple[Kept, ...]] = {
     MASK_DECODER: (Kept("*", "decodes the frames with prompts, where scores 0.01 apart choose the mask"),),
 }
 
+CPU_OPERATORS: Mapping[str, str] = {
+    "MatMul": "ONNX Runtime's CPU provider has an integer product with a floating-point result for these layers alone; "
+    "a convolution or a Gemm between Q/DQ pairs stays FP32 there, and the pairs cost time on top of it"
+}
+"""Operators that become INT8 in a graph for ONNX Runtime on a CPU, and why no others."""
 
-def layers_to_quantize(graph_name: str, graph: onnx.GraphProto) -> list[str]:
+
+def layers_to_quantize(graph_name: str, graph: onnx.GraphProto, *, for_cpu: bool = False) -> list[str]:
     """Names of the layers that become INT8.
+
+    Args:
+        graph_name: of the segmenter.
+        graph: exported.
+        for_cpu: the graph is for ONNX Runtime on a CPU: ``CPU_OPERATORS`` alone.
 
     Raises:
         ValueError: not one of the segmenter's graphs.
@@ -53,7 +64,8 @@ def layers_to_quantize(graph_name: str, graph: onnx.GraphProto) -> list[str]:
     if graph_name not in KEPT:
         raise ValueError(f"quantize: expected one of {', '.join(KEPT)}, got {graph_name!r}")
     patterns = [kept.pattern for kept in KEPT[graph_name]]
-    names = [layer.name for layer in find_layers(graph)]
+    layers = [layer for layer in find_layers(graph) if not for_cpu or layer.node.op_type in CPU_OPERATORS]
+    names = [layer.name for layer in layers]
     return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 
