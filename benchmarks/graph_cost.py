@@ -13,6 +13,7 @@ from pathlib import Path
 import onnx
 
 from export.graph_file import widen_weights
+from export.graph_rewriter import shapes_of
 
 FLOP_PER_SM_AND_CLOCK = {"float16": 2048, "int8": 4096}
 """Dense, of the tensor cores of one multiprocessor of Orin: 1,024 multiply-adds in FP16, twice as many in INT8."""
@@ -69,12 +70,7 @@ def graph_cost(path: Path) -> GraphCost:
     """Count an exported FP32 graph of static shapes."""
     model = onnx.load(path)
     widen_weights(model)
-    model = onnx.shape_inference.infer_shapes(model, data_prop=True)
-    graph = model.graph
-    shapes = {
-        value.name: tuple(size.dim_value for size in value.type.tensor_type.shape.dim)
-        for value in (*graph.value_info, *graph.input, *graph.output)
-    }
+    graph, shapes = model.graph, shapes_of(model)
     constants = {item.name: tuple(item.dims) for item in graph.initializer}
     layer_flop = product_flop = 0
     for node in graph.node:

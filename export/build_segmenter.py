@@ -101,7 +101,7 @@ class SegmenterBuild:
         inputs = {
             "precision": options.precision,
             "after": stages[-1].fingerprint(),
-            "assembler": code_fingerprint("build_segmenter.py", "half_*.py", "cpu_*.py"),
+            "assembler": code_fingerprint("build_segmenter.py", "half_*.py", "cpu_*.py", "graph_rewriter.py"),
             "for a CPU": str(self.is_for_cpu),
         }
         outputs = [f"{SEGMENTER}/{f}" for f in (*graph_files, MANIFEST_NAME)]

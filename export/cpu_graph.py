@@ -7,17 +7,14 @@ refuses those: its graphs are not spelled like this. Nothing here decides what i
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from export.cpu_attention import join_attention
 from export.graph_file import halve_exact_weights, widen_weights
-from icseg.types import Array
+from export.graph_rewriter import DOMAIN, Rewriter, shapes_of
 
-DOMAIN = "com.microsoft"
 UINT8_ZERO = 128
 """An int8 level plus 128 is a uint8 level with this zero point: the same number. x86 multiplies uint8 with int8 in one
 instruction and int8 with int8 in several, so ONNX Runtime is several times slower with int8 activations there."""
@@ -36,6 +33,7 @@ def spell_for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
     out.CopyFrom(model)
     widen_weights(out)
     graph = Rewriter(out.graph)
+    join_attention(graph, shapes_of(out))
     join_integer_products(graph)
     join_gelus(graph)
     graph.finish()
@@ -44,60 +42,6 @@ def spell_for_cpu(model: onnx.ModelProto) -> onnx.ModelProto:
         out.opset_import.append(helper.make_opsetid(DOMAIN, 1))
     onnx.checker.check_model(out)
     return out
-
-
-class Rewriter:
-    """A graph, who makes and who reads each tensor, and what is to be replaced.
-
-    Attributes:
-        graph: changed by ``finish`` alone, but for the values of constants.
-        constants: name -> initializer.
-        makers: tensor -> its node.
-    """
-
-    def __init__(self, graph: onnx.GraphProto) -> None:
-        self.graph = graph
-        self.constants = {item.name: item for item in graph.initializer}
-        self.makers = {name: node for node in graph.node for name in node.output}
-        self._readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
-        for node in graph.node:
-            for name in node.input:
-                self._readers[name].append(node)
-        self._outputs = {value.name for value in graph.output}
-        self._replaced: dict[str, onnx.NodeProto] = {}
-
-    def maker(self, tensor: str, operator: str) -> onnx.NodeProto | None:
-        """The node that makes a tensor, if it is of that operator."""
-        node = self.makers.get(tensor)
-        return node if node is not None and node.op_type == operator else None
-
-    def only_reader(self, node: onnx.NodeProto, operator: str) -> onnx.NodeProto | None:
-        """The node that reads another's output, if it alone does and is of that operator."""
-        readers = self._readers[node.output[0]]
-        is_alone = len(readers) == 1 and node.output[0] not in self._outputs
-        return readers[0] if is_alone and readers[0].op_type == operator else None
-
-    def value(self, tensor: str) -> Array | None:
-        """Of a constant."""
-        item = self.constants.get(tensor)
-        return None if item is None else numpy_helper.to_array(item)
-
-    def replace(self, last: onnx.NodeProto, nodes: onnx.NodeProto) -> None:
-        """Put a node, which makes the same output, where the last one of a pattern was."""
-        self._replaced[last.output[0]] = nodes
-
-    def finish(self) -> None:
-        """Replace, and drop what nothing reads any more."""
-        nodes = [self._replaced.get(node.output[0], node) for node in self.graph.node]
-        kept: list[onnx.NodeProto] = []
-        wanted = set(self._outputs)
-        for node in reversed(nodes):
-            if wanted & set(node.output):
-                kept.append(node)
-                wanted |= set(node.input)
-        _refill(self.graph.node, list(reversed(kept)))
-        _refill(self.graph.initializer, [item for item in self.graph.initializer if item.name in wanted])
-        del self.graph.value_info[:]
 
 
 def join_integer_products(graph: Rewriter) -> None:
@@ -154,13 +98,3 @@ def _has_factor(graph: Rewriter, node: onnx.NodeProto, expected: float) -> bool:
 
 def _node(operator: str, operands: list[str], last: onnx.NodeProto, name: str) -> onnx.NodeProto:
     return helper.make_node(operator, operands, list(last.output), name, domain=DOMAIN)
-
-
-def _refill(field: object, items: Iterable[object]) -> None:
-    """Replace a repeated field; its items are copied first, as they may lie in it."""
-    copies = []
-    for item in items:
-        copies.append(type(item)())
-        copies[-1].CopyFrom(item)
-    del field[:]
-    field.extend(copies)

@@ -8,12 +8,14 @@ import pytest
 from onnx import TensorProto, helper
 from small_graphs import make_model, nano_feeds, nano_graph, run_model
 
-from export.cpu_graph import DOMAIN, spell_for_cpu
+from export.cpu_attention import join_attention
+from export.cpu_graph import spell_for_cpu
 from export.difference import relative_error
 from export.graph_file import widen_weights
+from export.graph_rewriter import DOMAIN, Rewriter, shapes_of
 from export.layers import name_layers
 from export.quantize import activations, collect, layers_to_quantize, quantize
-from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MEMORY_ATTENTION
+from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MASK_DECODER, MEMORY_ATTENTION
 
 RANDOM = np.random.default_rng(5)
 ORDER_OF_SUMS = 2e-6
@@ -117,8 +119,33 @@ def test_every_nano_graph_keeps_its_values(name: str) -> None:
         dict.fromkeys(expected, 0), abs=ORDER_OF_SUMS
     )
     if name == IMAGE_ENCODER:
-        assert operators(spelled).count("Gelu") == 8
+        assert operators(spelled).count("Gelu") == operators(spelled).count("MultiHeadAttention") == 8
         assert "Erf" not in operators(spelled)
+
+
+def test_attention_over_masked_memory_in_blocks_keeps_its_values() -> None:
+    model, feeds = onnx.load(nano_graph(MEMORY_ATTENTION)), nano_feeds(MEMORY_ATTENTION)
+    assert 0 < np.count_nonzero(feeds["memory_mask"]) < feeds["memory_mask"].size
+    widen_weights(model)
+    expected = run_model(model, feeds)
+    graph = Rewriter(model.graph)
+    join_attention(graph, shapes_of(model), min_scores=0)
+    graph.finish()
+    model.opset_import.append(helper.make_opsetid(DOMAIN, 1))
+    assert operators(model).count("MultiHeadAttention") == 4
+    assert "Softmax" not in operators(model)
+    for key, value in run_model(model, feeds).items():
+        assert relative_error(value, expected[key]) < ORDER_OF_SUMS
+    assert "MultiHeadAttention" not in operators(spell_for_cpu(onnx.load(nano_graph(MEMORY_ATTENTION))))
+
+
+def test_attention_of_another_layout_is_left_alone() -> None:
+    """The decoder has some with a mask of its prompt's tokens, and some without."""
+    model = onnx.load(nano_graph(MASK_DECODER))
+    spelled = spell_for_cpu(model)
+    assert operators(model).count("Softmax") == 7
+    assert operators(spelled).count("MultiHeadAttention") == 3
+    assert operators(spelled).count("Softmax") == 4
 
 
 @pytest.mark.parametrize("name", [IMAGE_ENCODER, MEMORY_ATTENTION])
