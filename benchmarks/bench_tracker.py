@@ -1,10 +1,11 @@
 """One tracker step, stage by stage: icseg on ONNX Runtime, FP32 and INT8, beside transformers with the same weights.
 
 The clip is a scene of the test split at 640x480, one thing, a true box in the first frame; all seven memory slots and
-sixteen pointers are full before the first step that is timed. Every arm runs in a process of its own, one after the
-other, with the same frames and threads; its masks are compared with those of transformers before times are told. The
-full-size models have random weights: time does not depend on them, and the agreement of random masks means nothing for
-INT8. With each model comes what its graphs compute and move, and the least time that takes on a Jetson Orin.
+sixteen pointers are full before the first step that is timed. Every arm runs in a process of its own, and they take
+turns, one step each, with the same frames and threads; an arm's masks are compared with those of transformers before
+times are told. The full-size models have random weights: time does not depend on them, and the agreement of random
+masks means nothing for INT8. With each model comes what its graphs compute and move, and the least time that takes on a
+Jetson Orin.
 
     python benchmarks/bench_tracker.py --save
 """
@@ -12,6 +13,7 @@ INT8. With each model comes what its graphs compute and move, and the least time
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -118,33 +120,57 @@ def quantize_case(folder: Path, threads: int) -> dict[str, onnx.ModelProto]:
     return quantized
 
 
-def run_arm(arm: str, folder: Path, threads: int) -> dict[str, Any]:
-    """What one arm says, in a process of its own; ``error`` with its last words when it could not run."""
-    script = Path(__file__).with_name("tracker_arms.py")
-    out = folder / f"{arm}.npz"
-    done = subprocess.run(
-        [sys.executable, str(script), arm, str(folder), str(out), "--threads", str(threads)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        words = done.stderr.strip().splitlines()
-        return {"error": words[-1][:300] if words else f"exit code {done.returncode}"}
-    said = json.loads(done.stdout.strip().splitlines()[-1])
-    with np.load(out, allow_pickle=False) as archive:
-        masks = archive["masks"]
-    stages: dict[str, list[float]] = defaultdict(list)
-    for row in said["stages"][WARM_UP - 1 :]:
-        for stage, spent in row.items():
-            stages[stage].append(spent)
-    step = summary_ms(stages.pop("total"))
-    return {
-        "step": step,
-        "stages": {name: summary_ms(spent) for name, spent in stages.items()},
-        "peak_mb": said["peak_mb"],
-        "masks": masks,
-    }
+class Arm:
+    """One arm in a process of its own, which does a step whenever it is told to."""
+
+    def __init__(self, name: str, folder: Path, threads: int) -> None:
+        self._masks, self._words = folder / f"{name}.npz", folder / f"{name}.stderr"
+        script = Path(__file__).with_name("tracker_arms.py")
+        command = [sys.executable, str(script), name, str(folder), str(self._masks), "--threads", str(threads)]
+        with self._words.open("w") as stderr:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+        self._rows: list[dict[str, float]] = []
+
+    def step(self) -> None:
+        """One step; nothing where the process has died, of which ``finish`` tells."""
+        if self._process.poll() is None:
+            with contextlib.suppress(BrokenPipeError):
+                print(file=self._process.stdin, flush=True)
+                self._rows += self._answer()
+
+    def finish(self) -> dict[str, Any]:
+        """What it says of itself; ``error`` with its last words when it could not run."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        said = self._answer()
+        if self._process.wait() != 0 or not said:
+            words = self._words.read_text().strip().splitlines()
+            return {"error": words[-1][:300] if words else f"exit code {self._process.returncode}"}
+        with np.load(self._masks, allow_pickle=False) as archive:
+            masks = archive["masks"]
+        stages: dict[str, list[float]] = defaultdict(list)
+        for row in self._rows[WARM_UP - 1 :]:
+            for stage, spent in row.items():
+                stages[stage].append(spent)
+        step = summary_ms(stages.pop("total"))
+        return {"step": step, "stages": {name: summary_ms(spent) for name, spent in stages.items()}, "masks": masks} | {
+            "peak_mb": said[0]["peak_mb"]
+        }
+
+    def _answer(self) -> list[dict[str, float]]:
+        line = self._process.stdout.readline()
+        return [json.loads(line)] if line else []
+
+
+def run_arms(folder: Path, steps: int, threads: int) -> dict[str, dict[str, Any]]:
+    """What every arm says; they take turns, one step each, so that what else the machine does falls on all of them."""
+    arms = {name: Arm(name, folder, threads) for name in ARMS}
+    for _ in range(WARM_UP - 1 + steps):
+        for arm in arms.values():
+            arm.step()
+    return {name: arm.finish() for name, arm in arms.items()}
 
 
 def mean_iou(ours: np.ndarray, theirs: np.ndarray) -> float:
@@ -158,7 +184,7 @@ def measure(case: Case, seed: int, threads: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(case, folder, seed, threads)
-        arms = {arm: run_arm(arm, folder, threads) for arm in ARMS}
+        arms = run_arms(folder, case.steps, threads)
         costs = {graph: graph_cost(folder / "graphs" / f"{graph}.onnx") for graph in GRAPH_NAMES}
     reference = arms["transformers_eager"]
     for arm in arms.values():
@@ -194,9 +220,11 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=[case.name for case in CASES], default=[c.name for c in CASES])
     parser.add_argument("--seed", type=int, default=3000, help="scene of the test split")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--steps", type=int, help="timed steps of every model, at most those of its own")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_tracker.json")
     args = parser.parse_args()
-    rows = [measure(case, args.seed, args.threads) for case in CASES if case.name in args.models]
+    cases = [case if args.steps is None else replace(case, steps=min(case.steps, args.steps)) for case in CASES]
+    rows = [measure(case, args.seed, args.threads) for case in cases if case.name in args.models]
     results = {
         "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
         "threads": args.threads,

@@ -3,7 +3,8 @@
     python benchmarks/tracker_arms.py ARM CASE_FOLDER OUT.npz
 
 The case folder holds the frames and the box (``clip.npz``), the weights (``weights/``) and engines (``float32/``,
-``int8/``). The last line of stdout is one JSON document: milliseconds of every step, its stages, peak resident memory.
+``int8/``). For every line on stdin it does one step and answers with a line of JSON: milliseconds of the step and of
+its stages. When stdin ends it writes the masks and answers with its peak resident memory.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -29,6 +30,9 @@ ICSEG = {"icseg_fp32": "float32", "icseg_int8": "int8"}
 TORCH = ("transformers_eager", "transformers_compiled")
 ARMS = (*TORCH, *ICSEG)
 
+Step = tuple[MaskBool, dict[str, float]]
+"""Mask, and milliseconds of the step (``total``) and of its stages."""
+
 
 def load_clip(path: Path) -> tuple[list[Frame], Prompt]:
     """Frames and the true box of one thing in the first of them."""
@@ -38,22 +42,19 @@ def load_clip(path: Path) -> tuple[list[Frame], Prompt]:
     return frames, Prompt((float(box[0]), float(box[1]), float(box[2]), float(box[3])))
 
 
-def run_icseg(tracker: Tracker, frames: list[Frame], prompt: Prompt) -> tuple[list[MaskBool], list[dict[str, float]]]:
-    """Masks, and the stages of every step."""
+def run_icseg(tracker: Tracker, frames: list[Frame], prompt: Prompt) -> Iterator[Step]:
+    """Every step after the frame with the prompt."""
     state = tracker.start(frames[0], prompt)
-    masks, stages = [], []
     for frame in frames[1:]:
         begin = time.perf_counter()
         result = tracker.step(state, frame)
         total = (time.perf_counter() - begin) * 1e3
-        masks.append(result.objects[1].mask)
-        stages.append({**result.timings_ms, "total": total})
-    return masks, stages
+        yield result.objects[1].mask, {**result.timings_ms, "total": total}
 
 
 def run_transformers(
     weights: Path, tracker: Tracker, frames: list[Frame], prompt: Prompt, threads: int, *, is_compiled: bool
-) -> tuple[list[MaskBool], list[dict[str, float]]]:
+) -> Iterator[Step]:
     """The same with the library's own session; preprocessing and upsampling are in the time, as they are in ours."""
     import torch
     from transformers import Sam2VideoModel
@@ -73,16 +74,16 @@ def run_transformers(
     }
     session.add_point_inputs(session.obj_id_to_idx(1), frames[0].index, inputs)
     session.obj_with_new_inputs = [1]
-    masks, stages = [], []
-    for frame in frames:
+    for number, frame in enumerate(frames):
         begin = time.perf_counter()
         image = normalise_image(frame.image, manifest.image_size, manifest.image_mean, manifest.image_std)
         output = model(inference_session=session, frame=torch.from_numpy(image[0]))
         logits = torch.nn.functional.interpolate(output.pred_masks, frame.hw, mode="bilinear", align_corners=False)
-        masks.append((logits[0, 0] > 0).numpy())
-        stages.append({"total": (time.perf_counter() - begin) * 1e3})
+        mask = (logits[0, 0] > 0).numpy()
+        total = (time.perf_counter() - begin) * 1e3
         session.processed_frames[frame.index] = None  # transformers keeps every frame for ever
-    return masks[1:], stages[1:]
+        if number:
+            yield mask, {"total": total}
 
 
 def peak_mb() -> float:
@@ -103,17 +104,18 @@ def main() -> None:
     frames, prompt = load_clip(args.case / "clip.npz")
     precision = ICSEG.get(args.arm, "float32")
     tracker = load_tracker(args.case / precision / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
-    masks: list[MaskBool]
-    stages: list[dict[str, Any]]
     if args.arm in ICSEG:
-        masks, stages = run_icseg(tracker, frames, prompt)
+        steps = run_icseg(tracker, frames, prompt)
     else:
         is_compiled = args.arm == "transformers_compiled"
-        masks, stages = run_transformers(
-            args.case / "weights", tracker, frames, prompt, args.threads, is_compiled=is_compiled
-        )
+        steps = run_transformers(args.case / "weights", tracker, frames, prompt, args.threads, is_compiled=is_compiled)
+    masks = []
+    for _ in sys.stdin:
+        mask, stages = next(steps)
+        masks.append(mask)
+        print(json.dumps(stages), flush=True)
     np.savez_compressed(args.out, masks=np.stack(masks))
-    print(json.dumps({"stages": stages, "peak_mb": peak_mb()}))
+    print(json.dumps({"peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":
