@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -13,8 +15,9 @@ from export.cpu_graph import spell_for_cpu
 from export.difference import relative_error
 from export.graph_file import widen_weights
 from export.graph_rewriter import DOMAIN, Rewriter, shapes_of
-from export.layers import name_layers
+from export.layers import find_layers, name_layers
 from export.quantize import activations, collect, layers_to_quantize, quantize
+from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MASK_DECODER, MEMORY_ATTENTION
 
 RANDOM = np.random.default_rng(5)
@@ -87,6 +90,17 @@ def test_uint8_and_int8_levels_are_the_same_number() -> None:
         if item.data_type == TensorProto.UINT8:
             item.CopyFrom(onnx.numpy_helper.from_array(np.array(0, np.int8), item.name))
     assert np.array_equal(run_model(signed, feeds)["y"], run_model(spelled, feeds)["y"])
+
+
+def test_the_largest_levels_do_not_saturate(tmp_path: Path) -> None:
+    """255 times 127, twice, is more than 16 bits hold; x86 without VNNI adds them there unless it is told not to."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"], "n0")]
+    model = make_model(nodes, {"w": np.ones((64, 8), np.float32)}, {"x": (4, 64)}, {"y": (4, 8)})
+    name_layers(model.graph)
+    pairs = quantize(model, {"x": 2.0}, [layer.name for layer in find_layers(model.graph)])
+    onnx.save(spell_for_cpu(pairs), tmp_path / "largest.onnx")
+    got = OnnxRuntimeRunner(tmp_path / "largest.onnx", threads=1).run({"x": np.full((4, 64), 2, np.float32)})["y"]
+    assert np.allclose(got, 128, rtol=1e-5)
 
 
 def gelu(half: float) -> onnx.ModelProto:

@@ -63,6 +63,8 @@ class OnnxRuntimeRunner:
         options.inter_op_num_threads = 1
         # spinning threads take a core each between frames; a camera leaves them idle most of the time
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # without VNNI, x86 adds two products of uint8 and int8 in 16 bits, which saturate; exact and slower instead
+        options.add_session_config_entry("session.x64quantprecision", "1")
         try:
             self._session = ort.InferenceSession(str(path), sess_options=options, providers=list(providers))
         except _ENGINE_ERRORS as error:
