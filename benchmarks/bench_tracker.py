@@ -221,12 +221,14 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=3000, help="scene of the test split")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="timed steps of every model, at most those of its own")
+    parser.add_argument("--note", default="", help="goes into the results, e.g. what else the machine did")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_tracker.json")
     args = parser.parse_args()
     cases = [case if args.steps is None else replace(case, steps=min(case.steps, args.steps)) for case in CASES]
     rows = [measure(case, args.seed, args.threads) for case in cases if case.name in args.models]
     results = {
         "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
+        "note": args.note,
         "threads": args.threads,
         "torch": torch.__version__,
         "icseg_arms": ICSEG,
