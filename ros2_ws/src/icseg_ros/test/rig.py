@@ -38,6 +38,7 @@ class Rig:
         tracker: follows.
         parameters: of the node.
         is_active: configure and activate it.
+        namespace: of all nodes.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Rig:
         tracker: ScriptedTracker | None = None,
         parameters: dict[str, Any] | None = None,
         is_active: bool = True,
+        namespace: str = "",
     ) -> None:
         self.policy, self.tracker = ScriptedPolicy(*script), tracker or ScriptedTracker()
         self.context = Context()
@@ -54,9 +56,10 @@ class Rig:
         self.node = ClarifySegmentNode(
             load=lambda *_: Models(self.policy, self.tracker, {"policy": "scripted"}),  # type: ignore[arg-type]
             context=self.context,
+            namespace=namespace,
             parameter_overrides=overrides,
         )
-        self.client = Node("client", context=self.context)
+        self.client = Node("client", context=self.context, namespace=namespace)
         self.received: dict[str, list[Any]] = {}
         self.images = self.client.create_publisher(Image, "image", 1)
         self.commands = self.client.create_publisher(String, "command", 10)

@@ -22,6 +22,7 @@ from icseg_ros.reference import ACTIONS, PUBLICATIONS, SERVICES, SUBSCRIPTIONS, 
 PACKAGE = Path(__file__).parents[1]
 YAML = PACKAGE / "config" / "clarify_segment.yaml"
 DOCUMENT = PACKAGE.parents[2] / "docs" / "ros2.md"
+NAMESPACE = "/documented"
 OWN = ("use_sim_time", "qos_overrides.")
 
 
@@ -86,20 +87,24 @@ def test_the_document_is_what_the_code_says() -> None:
 
 
 def test_topics_services_and_the_action_of_a_live_node_are_those_of_the_document() -> None:
-    r = Rig(parameters={"depth.enabled": True})
+    # a namespace of its own: nodes of earlier tests with the same name may still be known
+    r = Rig(parameters={"depth.enabled": True}, namespace=NAMESPACE)
     r.client.create_publisher(Image, "depth", 1)
     try:
         r.wait_for(lambda: r.client.count_subscribers("depth"))
         name, namespace = r.node.get_name(), r.node.get_namespace()
         # discovery: until every one of them is known
-        r.wait_for(lambda: r.client.count_publishers("/clarify_segment/dialogue"))
+        r.wait_for(lambda: r.client.count_publishers(f"{NAMESPACE}/clarify_segment/dialogue"))
         r.wait_for(
-            lambda: "/clarify_segment/enable" in dict(r.client.get_service_names_and_types_by_node(name, namespace))
+            lambda: (
+                f"{NAMESPACE}/clarify_segment/enable"
+                in dict(r.client.get_service_names_and_types_by_node(name, namespace))
+            )
         )
         published = dict(r.client.get_publisher_names_and_types_by_node(name, namespace))
         subscribed = dict(r.client.get_subscriber_names_and_types_by_node(name, namespace))
         served = dict(r.client.get_service_names_and_types_by_node(name, namespace))
-        own = {"/rosout", "/parameter_events", "/clarify_segment/transition_event"}
+        own = {"/rosout", "/parameter_events", f"{NAMESPACE}/clarify_segment/transition_event"}
         hidden = {topic for topic in (*published, *subscribed) if "/_action/" in topic}
         expected = {full(topic): topic for topic in PUBLICATIONS if topic.name != "~/detections"}
         assert set(published) - own - hidden == set(expected)
@@ -112,16 +117,18 @@ def test_topics_services_and_the_action_of_a_live_node_are_those_of_the_document
             assert subscribed[topic] == [told.type]
             assert_qos([i for i in r.client.get_subscriptions_info_by_topic(topic) if i.node_name == name], told)
         for path, kind, _ in SERVICES:
-            assert served[path.replace("~", "/clarify_segment")] == [kind]
+            assert served[path.replace("~", f"{NAMESPACE}/clarify_segment")] == [kind]
         for path, kind, _ in ACTIONS:
-            send = served[path.replace("~", "/clarify_segment") + "/_action/send_goal"]
+            send = served[path.replace("~", f"{NAMESPACE}/clarify_segment") + "/_action/send_goal"]
             assert send == [f"{kind}_SendGoal"]
     finally:
         r.close()
 
 
 def full(topic: Topic) -> str:
-    return topic.name.replace("~", "/clarify_segment") if topic.name[0] in "~/" else f"/{topic.name}"
+    if topic.name.startswith("/"):
+        return topic.name
+    return topic.name.replace("~", f"{NAMESPACE}/clarify_segment") if "~" in topic.name else f"{NAMESPACE}/{topic.name}"
 
 
 def assert_qos(found: list, told: Topic) -> None:

@@ -90,6 +90,13 @@ def test_options_name_the_things_that_they_leave() -> None:
     assert [(option.label, list(option.segment_ids)) for option in options] == [("red", [1]), ("blue", [2])]
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 class Goaled:
     """A goal on a talk, and how it ended."""
 
@@ -149,8 +156,12 @@ def test_a_goal_ends_when_the_person_wants_something_else(interfere: Callable[[T
 
 
 def test_a_goal_without_a_camera_fails_with_what_to_do() -> None:
-    session = Session(ScriptedPolicy(), ScriptedTracker(), executor=InlineExecutor())
-    result = Goaled(Talk(session, lambda: "1", "en")).run()
+    clock = Clock()
+    session = Session(ScriptedPolicy(), ScriptedTracker(), executor=InlineExecutor(), clock=clock)
+    goaled = Goaled(Talk(session, lambda: "1", "en"))
+    assert goaled.run() is None
+    clock.now = session.config.camera_timeout_s
+    result = goaled.run()
     assert result is not None
     assert (result.outcome, result.dialogue_id) == (CODES.FAILED, "")
     assert "camera" in result.reason
@@ -164,13 +175,6 @@ def test_a_lost_target_is_waited_for_in_a_stream_and_not_in_a_picture() -> None:
     result = Goaled(unseen(), is_picture=True).run()
     assert result is not None
     assert result.outcome == CODES.NOT_FOUND
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def still_of(
