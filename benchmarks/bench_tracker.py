@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ from icseg.tracker.state import TrackerConfig
 WARM_UP = 17
 """Frames before the first that is timed: slots and pointers are full by then, and every buffer is there."""
 CALIBRATED_FRAMES = 14
+REFERENCE = "transformers_eager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +166,9 @@ class Arm:
         return [json.loads(line)] if line else []
 
 
-def run_arms(folder: Path, steps: int, threads: int) -> dict[str, dict[str, Any]]:
+def run_arms(names: Sequence[str], folder: Path, steps: int, threads: int) -> dict[str, dict[str, Any]]:
     """What every arm says; they take turns, one step each, so that what else the machine does falls on all of them."""
-    arms = {name: Arm(name, folder, threads) for name in ARMS}
+    arms = {name: Arm(name, folder, threads) for name in names}
     for _ in range(WARM_UP - 1 + steps):
         for arm in arms.values():
             arm.step()
@@ -179,14 +181,14 @@ def mean_iou(ours: np.ndarray, theirs: np.ndarray) -> float:
     return round(float(np.mean(scores)), 4)
 
 
-def measure(case: Case, seed: int, threads: int) -> dict[str, Any]:
-    """All arms of one case."""
+def measure(case: Case, names: Sequence[str], seed: int, threads: int) -> dict[str, Any]:
+    """Arms of one case."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         prepare(case, folder, seed, threads)
-        arms = run_arms(folder, case.steps, threads)
+        arms = run_arms(names, folder, case.steps, threads)
         costs = {graph: graph_cost(folder / "graphs" / f"{graph}.onnx") for graph in GRAPH_NAMES}
-    reference = arms["transformers_eager"]
+    reference = arms[REFERENCE]
     for arm in arms.values():
         if "masks" in arm and arm is not reference:
             arm["mask_iou_with_transformers"] = mean_iou(arm["masks"], reference["masks"])
@@ -218,6 +220,7 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=[case.name for case in CASES], default=[c.name for c in CASES])
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help=f"{REFERENCE} is always there")
     parser.add_argument("--seed", type=int, default=3000, help="scene of the test split")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, help="timed steps of every model, at most those of its own")
@@ -225,7 +228,8 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_tracker.json")
     args = parser.parse_args()
     cases = [case if args.steps is None else replace(case, steps=min(case.steps, args.steps)) for case in CASES]
-    rows = [measure(case, args.seed, args.threads) for case in cases if case.name in args.models]
+    names = [name for name in ARMS if name == REFERENCE or name in args.arms]
+    rows = [measure(case, names, args.seed, args.threads) for case in cases if case.name in args.models]
     results = {
         "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
         "note": args.note,
