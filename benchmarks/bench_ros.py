@@ -188,7 +188,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the children are ended on the way out
     cases, length = all_cases(args.threads), Length(3.0, args.seconds, args.seconds / 2)
     if args.smoke:
-        cases, length = [Case(3, "480x640", "raw", True, args.threads)], Length(1.0, 2.0, 1.0)
+        cases, length = [Case(3, "480x640", "raw", True, args.threads)], Length(1.0, 1.5, 0.5)
     measured = []
     for number, case in enumerate(cases, 1):
         measured.append(measure(case, length))

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 READY_S = 60.0
 SAMPLE_S = 2.0
-EPISODES_BETWEEN = (1, 2)
 POLICIES = ("candidates", "chat")
 PARAMETERS: Mapping[str, object] = {
     "dialogue.answer_timeout_s": 3.0,
@@ -89,6 +88,7 @@ class Plan:
         seed: of the schedule.
         only: names of faults; empty = all.
         once: end a part when every fault was injected once.
+        episodes: between two faults at most; at least one, unless it is 0.
         threads: of the model's graphs.
     """
 
@@ -96,6 +96,7 @@ class Plan:
     seed: int
     only: tuple[str, ...]
     once: bool
+    episodes: int
     threads: int
 
 
@@ -156,7 +157,7 @@ def play(stage: Stage, part: Part, node: Process, plan: Plan, began_at: float, l
         return
     episodes = iter(())  # type: ignore[var-annotated]
     for fault in shuffled(faults, chance, once=plan.once):
-        for _ in range(chance.randint(*EPISODES_BETWEEN)):
+        for _ in range(chance.randint(min(plan.episodes, 1), plan.episodes)):
             episode = next(episodes, None)
             if episode is None:
                 episodes = iter(chance.sample(EPISODES, len(EPISODES)))
@@ -168,7 +169,7 @@ def play(stage: Stage, part: Part, node: Process, plan: Plan, began_at: float, l
             part.played.append((episode.__name__, words, is_right))
             log(f"{episode.__name__}: {'' if is_right else 'MISSED '}{words[:150]}")
         if not node.is_alive:
-            part.died = f"the node ended during {part.played[-1][0]}"
+            part.died = f"the node ended before {fault.name}"
             return
         part.occurrences.append(inject(stage, fault, began_at))
         log(str(part.occurrences[-1])[:400])
@@ -288,6 +289,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the schedule")
     parser.add_argument("--threads", type=int, default=1, help="of the model's graphs")
     parser.add_argument("--only", default="", help="names of faults, with commas between")
+    parser.add_argument("--episodes", type=int, default=2, help="between two faults, at most")
     parser.add_argument("--policies", default=",".join(POLICIES), help="candidates, chat, or both")
     parser.add_argument("--smoke", action="store_true", help="every fault once")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/soak_ros.json")
@@ -298,7 +300,7 @@ def main() -> int:
 
     policies = [name for name in args.policies.split(",") if name]
     only = tuple(name for name in args.only.split(",") if name)
-    plan = Plan(args.minutes * 60 / len(policies), args.seed, only, args.smoke, args.threads)
+    plan = Plan(args.minutes * 60 / len(policies), args.seed, only, args.smoke, args.episodes, args.threads)
     began_at = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the children are ended on the way out
 
