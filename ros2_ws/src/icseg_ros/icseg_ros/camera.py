@@ -10,7 +10,6 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import JumpThreshold, TimeJump
 from rclpy.duration import Duration
 from rclpy.node import Node
@@ -90,11 +89,11 @@ class CameraInput:
     ``image/compressed`` stands beside wherever ``image`` is remapped to, as image_transport has it.
 
     Args:
-        node: is not spun here.
-        callback_group: of the subscription; mutually exclusive.
+        node: resolves names, and has the clock.
+        spun: makes the subscription and calls it back; by default the same node. Is not spun here.
     """
 
-    def __init__(self, node: Node, settings: CameraSettings, *, callback_group: CallbackGroup | None = None) -> None:
+    def __init__(self, node: Node, settings: CameraSettings, *, spun: Node | None = None) -> None:
         self.max_rate_hz = settings.max_rate_hz
         self._clock = node.get_clock()
         self._changed = threading.Condition()
@@ -112,12 +111,11 @@ class CameraInput:
         is_raw = settings.transport == "raw"
         topic = node.resolve_topic_name("image")
         self._subscription = ImageSubscription(
-            node,
+            spun if spun is not None else node,
             Image if is_raw else CompressedImage,
             topic if is_raw else f"{topic}/compressed",
             self._on_image,
             reliability=settings.reliability,
-            callback_group=callback_group,
         )
 
     @property

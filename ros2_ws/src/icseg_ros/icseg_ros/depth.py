@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from geometry_msgs.msg import Point as PointMsg
-from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
@@ -53,29 +52,26 @@ class DepthInput:
 
     Args:
         node: is not spun here.
-        callback_group: of the subscriptions; mutually exclusive.
+        spun: makes the subscriptions and calls them back; by default the same node. Is not spun here.
 
     Attributes:
         max_offset_s: may be set at any time.
         reason: why the last ``point_of`` gave none, and what to do; empty when it gave one.
     """
 
-    def __init__(self, node: Node, settings: DepthSettings, *, callback_group: CallbackGroup | None = None) -> None:
+    def __init__(self, node: Node, settings: DepthSettings, *, spun: Node | None = None) -> None:
         self.max_offset_s = settings.max_offset_s
         self.reason = ""
-        self._node, self._lock = node, threading.Lock()
+        self._node, self._lock = spun if spun is not None else node, threading.Lock()
         self._is_active = False
         self._depths: deque[tuple[int, Image]] = deque(maxlen=DEPTHS_KEPT)
         self._camera_info: CameraInfo | None = None
         self._image_subscription = self._info_subscription = None
         if settings.enabled:
-            self._image_subscription = ImageSubscription(
-                node, Image, "depth", self._on_depth, callback_group=callback_group
-            )
+            depth_topic, info_topic = (node.resolve_topic_name(name) for name in ("depth", "camera_info"))
+            self._image_subscription = ImageSubscription(self._node, Image, depth_topic, self._on_depth)
             qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-            self._info_subscription = node.create_subscription(
-                CameraInfo, "camera_info", self._on_camera_info, qos, callback_group=callback_group
-            )
+            self._info_subscription = self._node.create_subscription(CameraInfo, info_topic, self._on_camera_info, qos)
 
     @property
     def is_enabled(self) -> bool:

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
@@ -39,7 +38,7 @@ class ImageSubscription:
         node: is not spun here.
         kind: message class.
         topic: relative names and remaps are resolved.
-        callback: gets each message, in ``callback_group``.
+        callback: gets each message, in the node's default callback group, which is mutually exclusive.
         reliability: of ``RELIABILITIES``. ``auto`` subscribes when the first publisher is there.
 
     Attributes:
@@ -57,17 +56,16 @@ class ImageSubscription:
         callback: Callable[[Any], None],
         *,
         reliability: str = "auto",
-        callback_group: CallbackGroup | None = None,
     ) -> None:
         self.topic = node.resolve_topic_name(topic)
         self.reliability = ""
         self.incompatible_qos, self.qos_error = 0, ""
-        self._node, self._kind, self._callback, self._group = node, kind, callback, callback_group
+        self._node, self._kind, self._callback = node, kind, callback
         self._subscriptions: dict[str, Subscription] = {}
         self._timer = None
         if reliability == "auto":
             clock = Clock(clock_type=ClockType.STEADY_TIME)
-            self._timer = node.create_timer(LOOK_PERIOD_S, self._look, callback_group=callback_group, clock=clock)
+            self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=clock)
             self._look()
         else:
             self._use(reliability)
@@ -104,7 +102,6 @@ class ImageSubscription:
                 self.topic,
                 partial(self._on_message, reliability),
                 qos,
-                callback_group=self._group,
                 event_callbacks=SubscriptionEventCallbacks(
                     incompatible_qos=partial(self._on_incompatible, reliability)
                 ),

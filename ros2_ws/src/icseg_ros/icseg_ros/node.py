@@ -14,7 +14,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray
 from icseg_msgs.msg import RoiStamped
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.callback_groups import MutuallyExclusiveCallbackGroup, ReentrantCallbackGroup
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from std_msgs.msg import String
@@ -27,7 +27,7 @@ from icseg_ros.announcer import Announcer
 from icseg_ros.clarify_action import ClarifyAction
 from icseg_ros.models import load_models
 from icseg_ros.parameters import all_settings, declare_all, read_all
-from icseg_ros.parts import Groups, Load, Parts
+from icseg_ros.parts import Load, Parts
 from icseg_ros.services import Services
 from icseg_ros.speech.speech import Speech
 from icseg_ros.speech.words import Heard
@@ -53,8 +53,7 @@ class ClarifySegmentNode(LifecycleNode):
         declare_all(self)
         self._known: dict[str, Setting] = {item.name: item for item in all_settings()}
         self.add_on_set_parameters_callback(self._check_parameters)
-        self._groups = Groups(MutuallyExclusiveCallbackGroup(), ReentrantCallbackGroup())
-        control = self._groups.control
+        self._control = control = ReentrantCallbackGroup()
         self._parts: Parts | None = None
         self._worker: Worker | None = None
         self._traffic = traffic()
@@ -83,7 +82,7 @@ class ClarifySegmentNode(LifecycleNode):
         try:
             settings = read_all(self)
             self._parts = parts = Parts.build(
-                self, settings, self._load, self._on_heard, self._on_speech_error, self._groups
+                self, settings, self._load, self._on_heard, self._on_speech_error, self._control
             )
         except IcsegError as error:
             self._error = str(error)

@@ -14,6 +14,7 @@ from icseg.tracker.state import TrackerConfig
 from icseg_ros.announcer import Announcer
 from icseg_ros.camera import CameraInput
 from icseg_ros.depth import DepthInput
+from icseg_ros.image_thread import ImageThread
 from icseg_ros.models import Models, ModelSettings
 from icseg_ros.outputs import Outputs
 from icseg_ros.parameters import Settings
@@ -23,20 +24,13 @@ from icseg_ros.speech.words import Heard
 Load = Callable[[ModelSettings, TrackerConfig, ChatConfig], Models]
 
 
-@dataclass(frozen=True, slots=True)
-class Groups:
-    """Callback groups: images wait for nothing else."""
-
-    images: CallbackGroup
-    control: CallbackGroup
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Parts:
     """Everything between ``configure`` and ``cleanup``."""
 
     settings: Settings
     models: Models
+    images: ImageThread
     camera: CameraInput
     depth: DepthInput
     outputs: Outputs
@@ -51,26 +45,32 @@ class Parts:
         load: Load,
         on_heard: Callable[[Heard], None],
         on_speech_error: Callable[[str], None],
-        groups: Groups,
+        control: CallbackGroup,
     ) -> Parts:
         """Load the models, then make publishers and subscriptions; nothing stays behind when one of them fails.
+
+        Args:
+            control: callback group of everything but images.
 
         Raises:
             IcsegError: a model, an engine, or a speech package is not there, or not what it should be.
         """
         models = load(settings.model, settings.tracker, settings.chat)
         with ExitStack() as made:
-            camera = CameraInput(node, settings.camera, callback_group=groups.images)
+            images = ImageThread(node)
+            made.callback(images.close)
+            camera = CameraInput(node, settings.camera, spun=images.node)
             made.callback(camera.close)
-            depth = DepthInput(node, settings.depth, callback_group=groups.images)
+            depth = DepthInput(node, settings.depth, spun=images.node)
             made.callback(depth.close)
+            made.callback(images.stop)
             outputs = Outputs(node, settings.publish)
             made.callback(outputs.close)
-            speech = Speech(node, settings.speech, on_heard, on_speech_error, groups.control)
+            speech = Speech(node, settings.speech, on_heard, on_speech_error, control)
             made.callback(speech.close)
             announcer = Announcer(node, speech, answer_timeout_s=settings.session.answer_timeout_s)
             made.pop_all()
-        return cls(settings, models, camera, depth, outputs, speech, announcer)
+        return cls(settings, models, images, camera, depth, outputs, speech, announcer)
 
     def set_active(self, is_active: bool) -> None:
         """Take images and publish, or pass over everything."""
@@ -79,5 +79,6 @@ class Parts:
 
     def close(self) -> None:
         """Take everything down."""
-        for part in (self.announcer, self.speech, self.outputs, self.depth, self.camera):
+        self.images.stop()
+        for part in (self.announcer, self.speech, self.outputs, self.depth, self.camera, self.images):
             part.close()

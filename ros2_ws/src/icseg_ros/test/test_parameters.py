@@ -102,7 +102,11 @@ def test_topics_services_and_the_action_of_a_live_node_are_those_of_the_document
             )
         )
         published = dict(r.client.get_publisher_names_and_types_by_node(name, namespace))
+        images = f"_{name}_images"
+        info = f"{NAMESPACE}/camera_info"
+        r.wait_for(lambda: info in dict(r.client.get_subscriber_names_and_types_by_node(images, namespace)))
         subscribed = dict(r.client.get_subscriber_names_and_types_by_node(name, namespace))
+        subscribed |= dict(r.client.get_subscriber_names_and_types_by_node(images, namespace))
         served = dict(r.client.get_service_names_and_types_by_node(name, namespace))
         own = {"/rosout", "/parameter_events", f"{NAMESPACE}/clarify_segment/transition_event"}
         hidden = {topic for topic in (*published, *subscribed) if "/_action/" in topic}
@@ -115,7 +119,9 @@ def test_topics_services_and_the_action_of_a_live_node_are_those_of_the_document
         assert set(subscribed) - own - hidden == set(expected)
         for topic, told in expected.items():
             assert subscribed[topic] == [told.type]
-            assert_qos([i for i in r.client.get_subscriptions_info_by_topic(topic) if i.node_name == name], told)
+            assert_qos(
+                [i for i in r.client.get_subscriptions_info_by_topic(topic) if i.node_name in (name, images)], told
+            )
         for path, kind, _ in SERVICES:
             assert served[path.replace("~", f"{NAMESPACE}/clarify_segment")] == [kind]
         for path, kind, _ in ACTIONS:
