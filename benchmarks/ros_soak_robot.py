@@ -24,6 +24,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.action import ActionClient
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -89,7 +90,7 @@ class Robot:
         self.state, self.question = DialogueState(), Question()
         self.facts: dict[str, str] = {}
         self.n_diagnostics = 0
-        self._changed = threading.Condition()
+        self._is_over, self._changed = False, threading.Condition()
         self._shown: deque[Shown] = deque(maxlen=KEPT)
         self._masks: deque[float] = deque(maxlen=KEPT)
         node, group = self.node, ReentrantCallbackGroup()
@@ -124,6 +125,7 @@ class Robot:
     def close(self) -> None:
         """Everything ends."""
         self.camera.close()
+        self._is_over = True
         self._executor.shutdown(2.0)
         rclpy.try_shutdown(context=self._context)
         self._spinner.join(5.0)
@@ -267,8 +269,10 @@ class Robot:
             self.facts.clear()
 
     def _spin(self) -> None:
-        with suppress(ExternalShutdownException):  # how it ends
-            self._executor.spin()
+        while self._context.ok() and not self._is_over:
+            # a publisher that is destroyed meanwhile, as a driver's that starts again, trips rclpy 7
+            with suppress(InvalidHandle, ExternalShutdownException):
+                self._executor.spin()
 
     def _on_mask(self, message: Image) -> None:
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec

@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 
 import rclpy
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
@@ -47,9 +47,15 @@ def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNo
     return 0 if is_over.is_set() else 1
 
 
-def _spin(executor: MultiThreadedExecutor) -> None:
-    with suppress(ExternalShutdownException):
-        executor.spin()
+def _spin(executor: Executor) -> None:
+    while True:
+        try:
+            executor.spin()
+        except ExternalShutdownException:
+            return
+        except InvalidHandle:
+            continue  # rclpy 7 stumbles over what is destroyed while it gathers what to wait for, as a clean-up does
+        return
 
 
 if __name__ == "__main__":
