@@ -229,16 +229,20 @@ def main() -> None:
     args = parser.parse_args()
     cases = [case if args.steps is None else replace(case, steps=min(case.steps, args.steps)) for case in CASES]
     names = [name for name in ARMS if name == REFERENCE or name in args.arms]
-    rows = [measure(case, names, args.seed, args.threads) for case in cases if case.name in args.models]
-    results = {
-        "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
-        "note": args.note,
-        "threads": args.threads,
-        "torch": torch.__version__,
-        "icseg_arms": ICSEG,
-        "models": rows,
-    }
-    publish("bench_tracker", results, save=args.save)
+    rows = []
+    for case in cases:
+        if case.name not in args.models:
+            continue
+        rows.append(measure(case, names, args.seed, args.threads))
+        results = {
+            "what": "one tracker step, one thing, 640x480, seven slots and sixteen pointers full",
+            "note": args.note,
+            "threads": args.threads,
+            "torch": torch.__version__,
+            "icseg_arms": ICSEG,
+            "models": rows,
+        }
+        publish("bench_tracker", results, save=args.save)  # after each, as the last one takes the longest
 
 
 if __name__ == "__main__":
