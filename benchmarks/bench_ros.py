@@ -116,12 +116,13 @@ def ends(case: Case, folder: Path, seconds: float, *extra: str) -> Iterator[tupl
 
 def stream(camera: Process, listener: Process, middle: Process, length: tuple[float, float]) -> dict[str, Any]:
     """Let the camera run to its end, then end all; what each process used between warm-up and end."""
-    camera.wait_for("began")
-    began_at = time.monotonic()
-    time.sleep(length[0])
-    begin_s, before = time.monotonic(), {one: one.cpu_s() for one in (camera, middle, listener)}
+    began_at = float(camera.wait_for(r"began ([\d.]+)\n")[1])
+    begin_s = began_at + length[0]
+    time.sleep(max(begin_s - time.monotonic(), 0))
+    counted_from, before = time.monotonic(), {one: one.cpu_s() for one in (camera, middle, listener)}
+    # a camera of its own process is gone when it has ended
     time.sleep(max(began_at + sum(length) - SETTLE_S / 2 - time.monotonic(), 0))
-    seconds = time.monotonic() - begin_s
+    seconds = time.monotonic() - counted_from
     used = {
         one.name: {
             "cpu_s": round(one.cpu_s() - before[one], 2),

@@ -2,8 +2,8 @@
 
     python benchmarks/ros_ends.py OUT.json --camera --listener --size 480x640 --seconds 20
 
-The camera waits for a subscriber, prints "began", sends for so long, and shows the target once. A listener goes on
-until SIGINT. Times are ``time.monotonic()``.
+The camera waits for a subscriber, prints "began" and when, sends for so long, and shows the target once. A listener
+goes on until SIGINT. Times are ``time.monotonic()``.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ class Camera(Node):
             RuntimeError: nobody did.
         """
         self._wait_for_ears(has_target)
-        print("began", flush=True)
         due = time.monotonic()
+        print(f"began {due:.6f}", flush=True)
         for number in range(round(seconds / self._period_s)):
             time.sleep(max(due - time.monotonic(), 0.0))
             due += self._period_s
