@@ -54,6 +54,18 @@ def box_iou(a: Box, b: Box) -> float:
     return overlap / union if union > 0 else 0.0
 
 
+def share_inside(box: Box, other: Box) -> float:
+    """Share of a box's area that lies in another one of its frame, 0..1; 0 when it is empty."""
+    overlap = box_area((max(box[0], other[0]), max(box[1], other[1]), min(box[2], other[2]), min(box[3], other[3])))
+    area = box_area(box)
+    return overlap / area if area > 0 else 0.0
+
+
+def smaller_inside(a: Box, b: Box) -> float:
+    """Share of the smaller box's area that lies in the other, 0..1."""
+    return max(share_inside(a, b), share_inside(b, a))
+
+
 def box_contains(box: Box, point: Point) -> bool:
     """True when the point lies in the half-open box."""
     return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]

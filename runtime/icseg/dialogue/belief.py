@@ -18,9 +18,9 @@ from icseg.errors import ConfigError
 
 Weights = npt.NDArray[np.float64]
 
-SIZE_STEEPNESS = 17.0
+SIZE_STEEPNESS = 22.0
 """Per unit of log size. On the simulated table boxes tell the sizes of two things of a kind to about 0.1, and the real
-steps are 0.36: those are told apart, and less than 0.19 leaves both alive."""
+steps are 0.36: those are told apart, and less than 0.13 leaves both alive."""
 ORDER_BLUR = 0.012
 """Share of the image's side by which two middles may differ and their order still be read either way."""
 MIN_FACTOR = 1e-4
@@ -39,7 +39,7 @@ class BeliefConfig:
         ConfigError: a value is out of range.
     """
 
-    live_ratio: float = 0.2
+    live_ratio: float = 0.25
     min_fit: float = 0.2
 
     def __post_init__(self) -> None:

@@ -40,7 +40,7 @@ class CandidateConfig:
     max_candidates: int = 24
     min_link_iou: float = 0.3
     keyframe_gain: float = 1.15
-    horizon: float = -0.3
+    horizon: float = -0.4
 
     def __post_init__(self) -> None:
         ranges = {
@@ -91,8 +91,8 @@ def find_candidates(
     candidates = []
     for detection, box in kept[: config.max_candidates]:
         y = box[3] / height
-        # Width and height together change least when a long thing turns. Nothing above the horizon stands on a table.
-        seen = (box[2] - box[0]) + (box[3] - box[1])
+        # The diagonal changes least when a long thing turns. Nothing above the horizon stands on a table.
+        seen = math.hypot(box[2] - box[0], box[3] - box[1])
         size_log = math.log(seen) - math.log(max(y - config.horizon, 0.05))
         candidates.append(Candidate(detection, box_center(box)[0] / width, y, size_log))
     return tuple(sorted(candidates, key=lambda c: (c.x, c.y)))

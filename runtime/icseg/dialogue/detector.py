@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from icseg.types import Box, ImageU8, Point
 
@@ -52,5 +52,14 @@ class Detector(Protocol):
         ...
 
     def detect(self, image: ImageU8) -> list[Detection]:
+        """(H, W, 3) uint8 RGB -> detections, best score first."""
+        ...
+
+
+@runtime_checkable
+class CloseDetector(Detector, Protocol):
+    """A detector that finds more, and is surer of it, when it takes its time."""
+
+    def detect_closely(self, image: ImageU8) -> list[Detection]:
         """(H, W, 3) uint8 RGB -> detections, best score first."""
         ...

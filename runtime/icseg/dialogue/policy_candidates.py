@@ -22,7 +22,7 @@ from icseg.dialogue.candidates import (
     link_views,
     point_on,
 )
-from icseg.dialogue.detector import Detection, Detector
+from icseg.dialogue.detector import CloseDetector, Detection, Detector
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.language import Vocabulary
 from icseg.dialogue.narrowing import NarrowingConfig, Point, decide
@@ -40,7 +40,8 @@ class CandidatesConfig:
     Args:
         candidates, narrowing, target_watch: of its parts.
         keyframes: newest frames among which the keyframe is chosen, 1..6; each costs one detection.
-        cached_frames: frames whose detections are kept, 1..64.
+        cached_frames: looks whose detections are kept, 1..64.
+        looks_closely: the newest frame, which says what there is, is looked at closely, by a detector that can.
 
     Raises:
         ConfigError: a value is out of range.
@@ -51,6 +52,7 @@ class CandidatesConfig:
     target_watch: TargetWatchConfig = field(default_factory=TargetWatchConfig)
     keyframes: int = 3
     cached_frames: int = 12
+    looks_closely: bool = True
 
     def __post_init__(self) -> None:
         for name, highest in (("keyframes", 6), ("cached_frames", 64)):
@@ -71,9 +73,10 @@ class CandidatesPolicy:
     def __init__(self, detector: Detector, config: CandidatesConfig | None = None) -> None:
         self.config = config if config is not None else CandidatesConfig()
         self._detector = detector
+        self._closely = detector if self.config.looks_closely and isinstance(detector, CloseDetector) else None
         self._vocabulary = Vocabulary(detector.kinds, detector.colours)
         # The frame is kept with its detections: as long as it lives, no other object has its id.
-        self._seen: OrderedDict[tuple[int, int, int], tuple[Frame, list[Detection]]] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, int, int, bool], tuple[Frame, list[Detection]]] = OrderedDict()
 
     def next_action(self, dialogue: Dialogue) -> PolicyOutput:
         """Decide the next action; ``timings_ms`` has ``detect`` and ``decide``.
@@ -102,7 +105,8 @@ class CandidatesPolicy:
 
     def _decide(self, dialogue: Dialogue, timings_ms: dict[str, float]) -> Action:
         newest = next(reversed(dialogue.frames.values()))
-        candidates = find_candidates(self._detect(newest, dialogue, timings_ms), newest.hw, self.config.candidates)
+        seen = self._detect(newest, dialogue, timings_ms)
+        candidates = find_candidates(seen, newest.hw, self.config.candidates)
         decision = decide(dialogue.command, _answers(dialogue), candidates, self._vocabulary, self.config.narrowing)
         if isinstance(decision, Ask) and _was_refused(dialogue):
             return GiveUp("Several things fit and I have no question left.", decision.thinking)
@@ -131,12 +135,14 @@ class CandidatesPolicy:
     def _detect(self, frame: Frame, dialogue: Dialogue, timings_ms: dict[str, float]) -> list[Detection]:
         if dialogue.is_cancelled():
             raise Cancelled("the dialogue was cancelled")
-        key = (frame.stamp_ns, frame.index, id(frame))
+        # earlier frames only say where the thing was: a glance will do
+        closely = self._closely if frame is next(reversed(dialogue.frames.values())) else None
+        key = (frame.stamp_ns, frame.index, id(frame), closely is not None)
         # one look-up: another dialogue's thread may drop the entry meanwhile
         if (known := self._seen.get(key)) is not None:
             return known[1]
         started_s = time.perf_counter()
-        detections = self._detector.detect(frame.image)
+        detections = self._detector.detect(frame.image) if closely is None else closely.detect_closely(frame.image)
         timings_ms["detect"] += (time.perf_counter() - started_s) * 1e3
         self._seen[key] = (frame, detections)
         while len(self._seen) > self.config.cached_frames:

@@ -50,6 +50,10 @@ class Extent:
             and other.height <= max_growth * self.height + SLACK_CELLS
         )
 
+    def scaled(self, ratio: float) -> Extent:
+        """The same in cells ``ratio`` times as many along each side."""
+        return Extent(ratio * self.width, ratio * self.height, ratio**2 * self.area)
+
     def grown_to(self, other: Extent) -> Extent:
         """The extent after another one was seen: larger by ``GROWTH_PER_FRAME`` at most, never smaller."""
         return Extent(

@@ -9,6 +9,7 @@ from icseg.settings import check, setting
 from icseg.tracker.extent import Extent
 from icseg.tracker.memory_bank import BankShape, MemoryBank
 from icseg.types import Frame, MaskBool, TrackResult
+from icseg.window import Window
 
 UNBOUNDED = 100.0
 
@@ -60,6 +61,14 @@ class TrackerConfig:
         low=0,
         high=1,
     )
+    window_scale: float = setting(
+        3.0,
+        # a small thing squashed with the whole image is a few cells of the mask
+        "side of the part of the image in which a thing is looked for, times that of its box; 100 = the whole image, "
+        "as SAM 2",
+        low=1.5,
+        high=UNBOUNDED,
+    )
     min_piece_share: float = setting(
         0.1,
         # pieces of a partly hidden thing are larger; specks beside it would spoil its box
@@ -84,6 +93,7 @@ class TrackerConfig:
             max_growth=UNBOUNDED,
             box_slack=UNBOUNDED,
             write_min_share=0.0,
+            window_scale=UNBOUNDED,
         )
 
 
@@ -97,6 +107,7 @@ class ObjectTrack:
         written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
         extent: how large it has been since its latest prompt.
         before: (h, w) its mask in the latest frame that showed it as large as it can be; None before the first.
+        window: where it is looked for in the next frame; None before its first prompt.
     """
 
     bank: MemoryBank
@@ -104,12 +115,13 @@ class ObjectTrack:
     written_frame: int = -1
     extent: Extent | None = None
     before: MaskBool | None = None
+    window: Window | None = None
 
     def release(self) -> None:
         """Free the place."""
         self.bank.clear()
         self.object_id, self.written_frame = None, -1
-        self.extent = self.before = None
+        self.extent = self.before = self.window = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ is no error; and frames in which the object is not seen well are not remembered,
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -24,9 +24,10 @@ from icseg.tracker import graphs
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
-from icseg.tracker.state import ObjectTrack, TrackCapacity, TrackerConfig, TrackState
+from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
 from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, lost_result
 from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
+from icseg.window import Window, widened
 
 STAGES = (
     "preprocess",
@@ -36,6 +37,10 @@ STAGES = (
     graphs.MEMORY_ENCODER,
     "postprocess",
 )
+
+
+MAX_ENLARGEMENT = 2.0
+"""Of a window's width to the model's input: beyond, there is nothing more to see."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +53,7 @@ class _Update:
     pointer: Logits
     memory: Logits | None
     is_conditioning: bool
+    window: Window
 
 
 class _Clock:
@@ -61,6 +67,21 @@ class _Clock:
         begin = time.perf_counter()
         yield
         self.timings_ms[name] += (time.perf_counter() - begin) * 1e3
+
+
+class _Image:
+    """One image, encoded through one window at a time."""
+
+    def __init__(self, image: ImageU8, encode: Callable[[ImageU8, _Clock], dict[str, Array]], clock: _Clock) -> None:
+        self._image, self._encode, self._clock = image, encode, clock
+        self._latest: tuple[Window, dict[str, Array]] | None = None
+        self.hw = image.shape[0], image.shape[1]
+
+    def features(self, window: Window) -> dict[str, Array]:
+        """What the encoder makes of the window; valid until another one is asked for."""
+        if self._latest is None or self._latest[0] != window:
+            self._latest = window, self._encode(window.crop(self._image), self._clock)
+        return self._latest[1]
 
 
 class Tracker:
@@ -85,6 +106,7 @@ class Tracker:
         self._runners = dict(runners)
         self.facts = facts
         self._no_prompt = prompt_tokens(None, (1, 1), facts.image_size, facts.prompt_tokens)
+        self._min_window = facts.image_size / MAX_ENLARGEMENT
         side = facts.logits_side
         self._no_mask = {
             "mask_input": np.zeros((1, 1, side, side), np.float32),
@@ -146,16 +168,14 @@ class Tracker:
             BackendError: an engine failed.
         """
         state.check_frame(frame, may_be_latest=True)
-        tokens = prompt_tokens(prompt, frame.hw, self.facts.image_size, self.facts.prompt_tokens)
+        window = self._window_of(prompt, frame.hw)
         place = state.place_for(object_id)
         clock = _Clock()
-        features = self._encode_image(frame.image, clock)
-        updates = [self._segment(place, object_id, features, frame.hw, clock, (prompt, tokens))]
+        image = _Image(frame.image, self._encode_image, clock)
+        updates = [self._segment(place, object_id, image, clock, (prompt, window))]
         if not state.is_latest(frame):
             updates += [
-                self._segment(track, known, features, frame.hw, clock)
-                for known, track in state.active()
-                if track is not place
+                self._segment(track, known, image, clock) for known, track in state.active() if track is not place
             ]
         return self._commit(state, frame, updates, clock)
 
@@ -171,8 +191,8 @@ class Tracker:
         active = list(state.active())
         if not active:
             return self._commit(state, frame, [], clock)
-        features = self._encode_image(frame.image, clock)
-        updates = [self._segment(track, known, features, frame.hw, clock) for known, track in active]
+        image = _Image(frame.image, self._encode_image, clock)
+        updates = [self._segment(track, known, image, clock) for known, track in active]
         return self._commit(state, frame, updates, clock)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
@@ -186,15 +206,19 @@ class Tracker:
             ValueError: a prompt has more points than the graphs take.
             BackendError: an engine failed.
         """
-        tokens = [prompt_tokens(p, frame.hw, self.facts.image_size, self.facts.prompt_tokens) for p in prompts]
         clock = _Clock()
-        features = self._encode_image(frame.image, clock) if prompts else {}
+        image = _Image(frame.image, self._encode_image, clock)
         objects = {}
-        for object_id, (prompt, of_it) in enumerate(zip(prompts, tokens, strict=True), 1):
+        for object_id, prompt in enumerate(prompts, 1):
+            window = self._window_of(prompt, frame.hw)
+            inside = window.prompt_inside(prompt)
+            tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
+            features = image.features(window)
             with clock.stage(graphs.MASK_DECODER):
-                selection = self._decode(features["vision_features"], features, of_it)
+                selection = self._decode(features["vision_features"], features, tokens)
             with clock.stage("postprocess"):
-                objects[object_id] = judge_prompted(object_id, selection, prompt, frame.hw, self.config).result
+                found = judge_prompted(object_id, selection, inside, window.hw, self.config).result
+                objects[object_id] = window.result_in_image(found, frame.hw)
         return TrackResult(frame.stamp_ns, frame.index, objects, clock.timings_ms)
 
     def reject(self, state: TrackState, object_id: int) -> TrackResult:
@@ -235,16 +259,37 @@ class Tracker:
         with clock.stage(graphs.IMAGE_ENCODER):
             return dict(self._runners[graphs.IMAGE_ENCODER].run({"image": planes}))
 
+    def _window_of(self, prompt: Prompt, image_hw: tuple[int, int]) -> Window:
+        box = prompt.box_image_px
+        if box is None or self.config.window_scale >= UNBOUNDED:
+            return Window.whole(image_hw)
+        return Window.around(box, image_hw, self.config.window_scale, self._min_window)
+
+    def _next_window(self, window: Window, verdict: Verdict, image_hw: tuple[int, int]) -> Window:
+        box, extent = verdict.result.box_image_px, verdict.extent
+        if self.config.window_scale >= UNBOUNDED or box is None or extent is None:
+            return window
+        # half hidden, it is as large as ever
+        cells = verdict.mask_logits.shape[2:]
+        width, height = extent.width * window.width / cells[1], extent.height * window.height / cells[0]
+        return window.following(widened(box, width, height), image_hw, self.config.window_scale, self._min_window)
+
     def _segment(
         self,
         track: ObjectTrack,
         object_id: int,
-        features: Mapping[str, Array],
-        image_hw: tuple[int, int],
+        image: _Image,
         clock: _Clock,
-        prompted: tuple[Prompt, Mapping[str, Array]] | None = None,
+        prompted: tuple[Prompt, Window] | None = None,
     ) -> _Update:
-        """One object in one frame, by its prompt and the tokens of it, else by its memory. Changes nothing."""
+        """One object in one frame, by its prompt, else by its memory. Changes nothing."""
+        window = track.window if prompted is None else prompted[1]
+        assert window is not None, "a track without a prompt"
+        tokens, inside = None, None
+        if prompted is not None:
+            inside = window.prompt_inside(prompted[0])
+            tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
+        features = image.features(window)
         vision = features["vision_features"]
         conditioned = vision
         if prompted is None:
@@ -252,13 +297,14 @@ class Tracker:
                 feeds = {"vision_features": vision, **track.bank.attend().as_feeds()}
                 conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
         with clock.stage(graphs.MASK_DECODER):
-            selection = self._decode(conditioned, features, None if prompted is None else prompted[1])
+            selection = self._decode(conditioned, features, tokens)
         with clock.stage("postprocess"):
             verdict = (
-                judge_tracked(track, object_id, selection, image_hw, self.config)
-                if prompted is None
-                else judge_prompted(object_id, selection, prompted[0], image_hw, self.config)
+                judge_tracked(track, object_id, selection, window.hw, self.config)
+                if inside is None
+                else judge_prompted(object_id, selection, inside, window.hw, self.config)
             )
+            verdict = replace(verdict, result=window.result_in_image(verdict.result, image.hw))
         memory = None
         if verdict.is_remembered:
             with clock.stage(graphs.MEMORY_ENCODER):
@@ -269,8 +315,16 @@ class Tracker:
                     "binarize": np.full(1, prompted is not None, np.float32),
                 }
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
+        following = self._next_window(window, verdict, image.hw)
+        if following != window:
+            ratio = window.width / following.width
+            verdict = replace(
+                verdict,
+                extent=None if verdict.extent is None else verdict.extent.scaled(ratio),
+                before=None if verdict.before is None else window.cells_in(following, verdict.before),
+            )
         is_conditioning = prompted is not None
-        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning)
+        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning, following)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
@@ -302,6 +356,7 @@ class Tracker:
             track, is_again = update.track, update.track.written_frame == state.frame_count
             track.object_id = update.object_id
             track.extent, track.before = update.verdict.extent, update.verdict.before
+            track.window = update.window
             objects[update.object_id] = update.verdict.result
             if update.memory is not None:
                 track.bank.write(
