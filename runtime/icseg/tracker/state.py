@@ -107,7 +107,7 @@ class ObjectTrack:
         written_frame: the state's frame_count at the frame written last, to replace it when it is prompted again.
         extent: how large it has been since its latest prompt.
         before: (h, w) its mask in the latest frame that showed it as large as it can be; None before the first.
-        window: where it is looked for in the next frame; None before its first prompt.
+        window: where it is looked for in the next frame; None: in the whole image.
     """
 
     bank: MemoryBank

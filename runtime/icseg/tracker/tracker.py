@@ -10,9 +10,7 @@ is no error; and frames in which the object is not seen well are not remembered,
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,22 +20,13 @@ from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
 from icseg.tracker import graphs
 from icseg.tracker.inputs import prompt_tokens
+from icseg.tracker.looks import Looks, StageClock
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
 from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
 from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, lost_result
 from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
 from icseg.window import Window, widened
-
-STAGES = (
-    "preprocess",
-    graphs.IMAGE_ENCODER,
-    graphs.MEMORY_ATTENTION,
-    graphs.MASK_DECODER,
-    graphs.MEMORY_ENCODER,
-    "postprocess",
-)
-
 
 MAX_ENLARGEMENT = 2.0
 """Of a window's width to the model's input: beyond, there is nothing more to see."""
@@ -53,35 +42,7 @@ class _Update:
     pointer: Logits
     memory: Logits | None
     is_conditioning: bool
-    window: Window
-
-
-class _Clock:
-    """Milliseconds per stage, summed over objects."""
-
-    def __init__(self) -> None:
-        self.timings_ms = dict.fromkeys(STAGES, 0.0)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        begin = time.perf_counter()
-        yield
-        self.timings_ms[name] += (time.perf_counter() - begin) * 1e3
-
-
-class _Image:
-    """One image, encoded through one window at a time."""
-
-    def __init__(self, image: ImageU8, encode: Callable[[ImageU8, _Clock], dict[str, Array]], clock: _Clock) -> None:
-        self._image, self._encode, self._clock = image, encode, clock
-        self._latest: tuple[Window, dict[str, Array]] | None = None
-        self.hw = image.shape[0], image.shape[1]
-
-    def features(self, window: Window) -> dict[str, Array]:
-        """What the encoder makes of the window; valid until another one is asked for."""
-        if self._latest is None or self._latest[0] != window:
-            self._latest = window, self._encode(window.crop(self._image), self._clock)
-        return self._latest[1]
+    window: Window | None
 
 
 class Tracker:
@@ -168,16 +129,12 @@ class Tracker:
             BackendError: an engine failed.
         """
         state.check_frame(frame, may_be_latest=True)
-        window = self._window_of(prompt, frame.hw)
         place = state.place_for(object_id)
-        clock = _Clock()
-        image = _Image(frame.image, self._encode_image, clock)
-        updates = [self._segment(place, object_id, image, clock, (prompt, window))]
+        looks = Looks(frame.image, self._encode_image)
+        updates = [self._segment(place, object_id, looks, prompt)]
         if not state.is_latest(frame):
-            updates += [
-                self._segment(track, known, image, clock) for known, track in state.active() if track is not place
-            ]
-        return self._commit(state, frame, updates, clock)
+            updates += [self._segment(track, known, looks) for known, track in state.active() if track is not place]
+        return self._commit(state, frame, updates, looks.clock)
 
     def step(self, state: TrackState, frame: Frame) -> TrackResult:
         """Track every object into the next frame. With no objects the result is empty.
@@ -187,16 +144,12 @@ class Tracker:
             BackendError: an engine failed. The state is unharmed either way.
         """
         state.check_frame(frame, may_be_latest=False)
-        clock = _Clock()
-        active = list(state.active())
-        if not active:
-            return self._commit(state, frame, [], clock)
-        image = _Image(frame.image, self._encode_image, clock)
-        updates = [self._segment(track, known, image, clock) for known, track in active]
-        return self._commit(state, frame, updates, clock)
+        looks = Looks(frame.image, self._encode_image)
+        updates = [self._segment(track, known, looks) for known, track in state.active()]
+        return self._commit(state, frame, updates, looks.clock)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
-        """Segment things in one frame, each by its own prompt, with one look at the image. Nothing is remembered.
+        """Segment things in one frame, each by its own prompt, in a window of its own. Nothing is remembered.
 
         Args:
             frame: any frame: it belongs to no stream.
@@ -206,20 +159,13 @@ class Tracker:
             ValueError: a prompt has more points than the graphs take.
             BackendError: an engine failed.
         """
-        clock = _Clock()
-        image = _Image(frame.image, self._encode_image, clock)
+        looks = Looks(frame.image, self._encode_image)
         objects = {}
         for object_id, prompt in enumerate(prompts, 1):
-            window = self._window_of(prompt, frame.hw)
-            inside = window.prompt_inside(prompt)
-            tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
-            features = image.features(window)
-            with clock.stage(graphs.MASK_DECODER):
-                selection = self._decode(features["vision_features"], features, tokens)
-            with clock.stage("postprocess"):
-                found = judge_prompted(object_id, selection, inside, window.hw, self.config).result
-                objects[object_id] = window.result_in_image(found, frame.hw)
-        return TrackResult(frame.stamp_ns, frame.index, objects, clock.timings_ms)
+            window = self._window_of(prompt, frame.hw) or Window.whole(frame.hw)
+            verdict = self._by_prompt(object_id, prompt, window, looks)[1]
+            objects[object_id] = window.result_in_image(verdict.result, frame.hw)
+        return TrackResult(frame.stamp_ns, frame.index, objects, looks.clock.timings_ms)
 
     def reject(self, state: TrackState, object_id: int) -> TrackResult:
         """What the latest frame shows as this object is something else: the object is lost there.
@@ -252,79 +198,72 @@ class Tracker:
                 return
         raise ValueError(f"object {object_id}: expected one of {list(state.object_ids)}")
 
-    def _encode_image(self, image: ImageU8, clock: _Clock) -> dict[str, Array]:
+    def _encode_image(self, image: ImageU8, clock: StageClock) -> dict[str, Array]:
         manifest = self.manifest
         with clock.stage("preprocess"):
             planes = normalise_image(image, manifest.image_size, manifest.image_mean, manifest.image_std)
         with clock.stage(graphs.IMAGE_ENCODER):
             return dict(self._runners[graphs.IMAGE_ENCODER].run({"image": planes}))
 
-    def _window_of(self, prompt: Prompt, image_hw: tuple[int, int]) -> Window:
-        box = prompt.box_image_px
-        if box is None or self.config.window_scale >= UNBOUNDED:
-            return Window.whole(image_hw)
-        return Window.around(box, image_hw, self.config.window_scale, self._min_window)
+    def _window_of(self, prompt: Prompt, image_hw: tuple[int, int]) -> Window | None:
+        """Where to look for what is prompted; None where nothing says how large it is."""
+        if prompt.box_image_px is None or self.config.window_scale >= UNBOUNDED:
+            return None
+        return Window.around(prompt.box_image_px, image_hw, self.config.window_scale, self._min_window)
 
     def _next_window(self, window: Window, verdict: Verdict, image_hw: tuple[int, int]) -> Window:
         box, extent = verdict.result.box_image_px, verdict.extent
-        if self.config.window_scale >= UNBOUNDED or box is None or extent is None:
+        if box is None or extent is None:
             return window
         # half hidden, it is as large as ever
         cells = verdict.mask_logits.shape[2:]
         width, height = extent.width * window.width / cells[1], extent.height * window.height / cells[0]
         return window.following(widened(box, width, height), image_hw, self.config.window_scale, self._min_window)
 
-    def _segment(
-        self,
-        track: ObjectTrack,
-        object_id: int,
-        image: _Image,
-        clock: _Clock,
-        prompted: tuple[Prompt, Window] | None = None,
-    ) -> _Update:
+    def _segment(self, track: ObjectTrack, object_id: int, looks: Looks, prompt: Prompt | None = None) -> _Update:
         """One object in one frame, by its prompt, else by its memory. Changes nothing."""
-        window = track.window if prompted is None else prompted[1]
-        assert window is not None, "a track without a prompt"
-        tokens, inside = None, None
-        if prompted is not None:
-            inside = window.prompt_inside(prompted[0])
-            tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
-        features = image.features(window)
-        vision = features["vision_features"]
-        conditioned = vision
-        if prompted is None:
-            with clock.stage(graphs.MEMORY_ATTENTION):
-                feeds = {"vision_features": vision, **track.bank.attend().as_feeds()}
-                conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
-        with clock.stage(graphs.MASK_DECODER):
-            selection = self._decode(conditioned, features, tokens)
-        with clock.stage("postprocess"):
-            verdict = (
-                judge_tracked(track, object_id, selection, window.hw, self.config)
-                if inside is None
-                else judge_prompted(object_id, selection, inside, window.hw, self.config)
-            )
-            verdict = replace(verdict, result=window.result_in_image(verdict.result, image.hw))
+        own = track.window if prompt is None else self._window_of(prompt, looks.hw)
+        window = own or Window.whole(looks.hw)
+        if prompt is None:
+            selection, verdict = self._by_memory(object_id, track, window, looks)
+        else:
+            selection, verdict = self._by_prompt(object_id, prompt, window, looks)
         memory = None
         if verdict.is_remembered:
-            with clock.stage(graphs.MEMORY_ENCODER):
-                feeds = {
-                    "vision_features": vision,
-                    "mask_logits": verdict.mask_logits,
-                    "object_score": np.full((1, 1), selection.object_score, np.float32),
-                    "binarize": np.full(1, prompted is not None, np.float32),
-                }
+            feeds = {
+                "vision_features": looks.features(window)["vision_features"],
+                "mask_logits": verdict.mask_logits,
+                "object_score": np.full((1, 1), selection.object_score, np.float32),
+                "binarize": np.full(1, prompt is not None, np.float32),
+            }
+            with looks.clock.stage(graphs.MEMORY_ENCODER):
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
-        following = self._next_window(window, verdict, image.hw)
-        if following != window:
-            ratio = window.width / following.width
-            verdict = replace(
-                verdict,
-                extent=None if verdict.extent is None else verdict.extent.scaled(ratio),
-                before=None if verdict.before is None else window.cells_in(following, verdict.before),
-            )
-        is_conditioning = prompted is not None
-        return _Update(track, object_id, verdict, selection.object_pointer, memory, is_conditioning, following)
+        verdict = replace(verdict, result=window.result_in_image(verdict.result, looks.hw))
+        if own is not None:
+            own = self._next_window(window, verdict, looks.hw)
+            verdict = verdict.seen_through(window, own)
+        return _Update(track, object_id, verdict, selection.object_pointer, memory, prompt is not None, own)
+
+    def _by_prompt(self, object_id: int, prompt: Prompt, window: Window, looks: Looks) -> tuple[Selection, Verdict]:
+        """The verdict is in pixels of the window."""
+        inside = window.prompt_inside(prompt)
+        tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
+        features = looks.features(window)
+        with looks.clock.stage(graphs.MASK_DECODER):
+            selection = self._decode(features["vision_features"], features, tokens)
+        with looks.clock.stage("postprocess"):
+            return selection, judge_prompted(object_id, selection, inside, window.hw, self.config)
+
+    def _by_memory(self, object_id: int, track: ObjectTrack, window: Window, looks: Looks) -> tuple[Selection, Verdict]:
+        """The verdict is in pixels of the window."""
+        features = looks.features(window)
+        with looks.clock.stage(graphs.MEMORY_ATTENTION):
+            feeds = {"vision_features": features["vision_features"], **track.bank.attend().as_feeds()}
+            conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
+        with looks.clock.stage(graphs.MASK_DECODER):
+            selection = self._decode(conditioned, features, None)
+        with looks.clock.stage("postprocess"):
+            return selection, judge_tracked(track, object_id, selection, window.hw, self.config)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None
@@ -343,7 +282,7 @@ class Tracker:
         is_multimask = uses_multimask(self.facts, is_prompted=prompt is not None, point_count=point_count)
         return select_mask(self.facts, **outputs, is_multimask=is_multimask)
 
-    def _commit(self, state: TrackState, frame: Frame, updates: list[_Update], clock: _Clock) -> TrackResult:
+    def _commit(self, state: TrackState, frame: Frame, updates: list[_Update], clock: StageClock) -> TrackResult:
         """Everything succeeded: write the memories and the result."""
         objects: dict[int, ObjectResult] = {}
         if state.latest is not None and state.is_latest(frame):

@@ -12,6 +12,7 @@ from icseg.tracker.pieces import Pieces
 from icseg.tracker.selection import Selection
 from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackerConfig
 from icseg.types import Box, Logits, MaskBool, ObjectResult, Prompt
+from icseg.window import Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +32,13 @@ class Verdict:
     is_remembered: bool
     extent: Extent | None
     before: MaskBool | None
+
+    def seen_through(self, window: Window, following: Window) -> Verdict:
+        """What the next frame is compared with, in cells of the window that it is seen through."""
+        if following == window or self.extent is None or self.before is None:
+            return self
+        extent = self.extent.scaled(window.width / following.width)
+        return replace(self, extent=extent, before=window.cells_in(following, self.before))
 
 
 def judge_prompted(
