@@ -202,7 +202,7 @@ def test_candidates_are_things_once_each_from_left_to_right() -> None:
 
 
 def test_a_near_thing_does_not_pass_for_a_big_one() -> None:
-    far, near = thing(x=0.2, y=0.4, size=1.0), thing(x=0.8, y=0.9, size=(0.9 + 0.3) / (0.4 + 0.3))
+    far, near = thing(x=0.2, y=0.4, size=1.0), thing(x=0.8, y=0.9, size=(0.9 + 0.4) / (0.4 + 0.4))
     found = find_candidates([far.detection, near.detection], HW, CONFIG)
     assert found[0].size_log == pytest.approx(found[1].size_log)
 

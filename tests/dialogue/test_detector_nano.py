@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from icseg.dialogue import detector_graph as graph
+from icseg.dialogue.detector import CloseDetector
 from icseg.dialogue.detector_graph import DetectorFacts, detector_specs
 from icseg.dialogue.detector_nano import NanoDetector, load_detector
 from icseg.errors import ModelOutputError, PlanMismatchError
@@ -237,3 +239,20 @@ def test_the_shipped_models_points_lie_on_the_things() -> None:
         assert sim.mask(best)[int(y), int(x)]
         hits += 1
     assert hits >= 4
+
+
+def test_the_shipped_model_finds_more_when_it_looks_closely() -> None:
+    shipped = load_detector(MODEL, threads=1)
+    assert isinstance(shipped, CloseDetector)
+    small = Counter[str]()
+    for sim in islice(load_recording(SHIPPED_CLIP), 0, None, 40):
+        # the same picture seen from farther away: on a wider, empty table
+        wide = np.full((1440, 1920, 3), 128, np.uint8)
+        wide[480:960, 640:1280] = sim.frame.image
+        boxes = [box for n in sim.things if sim.mask(n).sum() >= CLEAR_PX and (box := sim.box_image_px(n))]
+        moved = [(x0 + 640, y0 + 480, x1 + 640, y1 + 480) for x0, y0, x1, y1 in boxes]
+        for name, seen in (("glance", shipped.detect(wide)), ("closely", shipped.detect_closely(wide))):
+            small[name] += sum(
+                any(one.score >= 0.3 and box_iou(one.box_image_px, box) >= 0.5 for one in seen) for box in moved
+            )
+    assert small["closely"] > small["glance"]

@@ -43,6 +43,19 @@ class CountingDetector(TruthDetector):
         return super().detect(image)
 
 
+class LookingDetector(CountingDetector):
+    """Sees red things only when it looks closely."""
+
+    close_count = 0
+
+    def detect(self, image: ImageU8) -> list[Detection]:
+        return [one for one in super().detect(image) if one.colour != "red"]
+
+    def detect_closely(self, image: ImageU8) -> list[Detection]:
+        self.close_count += 1
+        return TruthDetector.detect(self, image)
+
+
 @dataclass
 class FixedDetector:
     """Says the same of every image."""
@@ -388,3 +401,15 @@ def test_any_words_end_in_a_legal_action(things: list[Drawn], command: str, answ
 
 def _spread(rng: np.random.Generator, names: tuple[str, ...]) -> dict[str, float]:
     return dict(zip(names, rng.dirichlet(np.full(len(names), 0.2)).tolist(), strict=True))
+
+
+def test_the_newest_frame_is_looked_at_closely_and_once() -> None:
+    frames = [draw_table(MUGS, index=index) for index in range(4)]
+    detector = LookingDetector(*frames)
+    talk = Talk(frames, "the mug", detector)
+    outcome = talk.say("the red one")
+    assert isinstance(outcome, Target)
+    assert detector.close_count == 1
+    glance = CandidatesPolicy(LookingDetector(*frames), CandidatesConfig(looks_closely=False))
+    action = glance.next_action(Dialogue("the red mug", {frame.frame.index: frame.frame for frame in frames})).action
+    assert isinstance(action, GiveUp)

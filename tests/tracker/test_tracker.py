@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
 
+from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
 from icseg.inference.image_input import normalise_image
+from icseg.metrics import jaccard
+from icseg.sim.recording import SHIPPED_CLIP, load_recording
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
     LABEL_NOT_A_POINT,
@@ -19,9 +22,10 @@ from icseg.tracker.graphs import (
     MEMORY_ENCODER,
 )
 from icseg.tracker.inputs import prompt_tokens
+from icseg.tracker.loading import load_tracker
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
-from icseg.types import Prompt
+from icseg.types import Frame, Prompt
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
 POINT = Prompt(points_image_px=((20.0, 20.0),), point_labels=(1,))
@@ -50,11 +54,11 @@ def test_result_is_at_the_frames_size() -> None:
     }
 
 
-def test_things_in_a_still_are_segmented_as_prompts_would_be_with_one_look_and_no_memory() -> None:
+def test_things_in_a_still_are_segmented_as_prompts_would_be_without_memory() -> None:
     graphs = ScriptedGraphs()
     tracker = graphs.tracker()
     result = tracker.segment(make_frame(3), [BOX, POINT])
-    assert graphs.runners[IMAGE_ENCODER].run_count == 1
+    assert graphs.runners[IMAGE_ENCODER].run_count == 2
     assert graphs.runners[MEMORY_ENCODER].run_count == 0
     assert (result.stamp_ns, list(result.objects)) == (make_frame(3).stamp_ns, [1, 2])
     for number, prompt in enumerate((BOX, POINT), 1):
@@ -155,7 +159,9 @@ def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
     assert attended(state) == 2
 
 
-@pytest.mark.parametrize(("config", "area"), [(TrackerConfig(), 8 * 12), (TrackerConfig.plain_sam2(), 16 * 12)])
+@pytest.mark.parametrize(
+    ("config", "area"), [(TrackerConfig(window_scale=100), 8 * 12), (TrackerConfig.plain_sam2(), 16 * 12)]
+)
 def test_a_prompted_mask_stays_in_its_box(config: TrackerConfig, area: int) -> None:
     # the bright block is 16 px wide, and a cell 8; the box says that the left half is enough
     graphs = ScriptedGraphs()
@@ -163,6 +169,44 @@ def test_a_prompted_mask_stays_in_its_box(config: TrackerConfig, area: int) -> N
     assert state.latest is not None
     assert state.latest.objects[1].area_px == pytest.approx(area, abs=20)
     assert (graphs.feeds[MEMORY_ENCODER]["mask_logits"] > 0).sum() == (2 if config.box_slack < 1 else 4)
+
+
+def test_a_thing_is_looked_at_through_a_window_that_follows_it() -> None:
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker()
+    hw = (96, 128)
+
+    def frame(index: int, left: int) -> Frame:
+        image = np.zeros((*hw, 3), np.uint8)
+        image[20:28, left : left + 8] = 255
+        return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+    state = tracker.start(frame(0, 20), Prompt((20.0, 20.0, 28.0, 28.0)))
+    window = state.tracks[0].window
+    assert window is not None
+    assert (window.width, window.height) == (32, 24)
+    for index, left in enumerate(range(24, 80, 4), 1):
+        found = tracker.step(state, frame(index, left)).objects[1]
+        assert not found.is_lost
+        assert found.mask.shape == hw
+        assert found.box_image_px == pytest.approx((left, 20, left + 8, 28), abs=3)
+    followed = state.tracks[0].window
+    assert followed is not None
+    assert (followed.width, followed.height) == (32, 24)
+    assert followed.left > 50
+    # out of sight, it is waited for where it was
+    assert tracker.step(state, frame(20, 4)).objects[1].is_lost
+    assert state.tracks[0].window == followed
+
+
+def test_without_a_box_or_a_scale_the_whole_image_is_looked_at() -> None:
+    graphs = ScriptedGraphs()
+    for tracker, prompt in ((graphs.tracker(), POINT), (graphs.tracker(TrackerConfig.plain_sam2()), BOX)):
+        state = tracker.start(make_frame(0), prompt)
+        tracker.step(state, make_frame(1))
+        assert state.tracks[0].window is None
+        expected = normalise_image(make_frame(1).image, SIZE, (0.5, 0.5, 0.5), (1.0, 1.0, 1.0))
+        assert np.array_equal(graphs.feeds[IMAGE_ENCODER]["image"], expected)
 
 
 def test_plain_sam2_remembers_everything() -> None:
@@ -305,3 +349,24 @@ def test_images_of_any_size_are_normalised(hw: tuple[int, int]) -> None:
 def test_settings_out_of_range_are_refused(values: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         TrackerConfig(**values)
+
+
+def test_the_shipped_model_draws_small_things_better_through_windows() -> None:
+    sim = next(iter(load_recording(SHIPPED_CLIP)))
+    # the same picture seen from farther away: on a wider, empty table
+    wide = np.full((960, 1280, 3), 128, np.uint8)
+    wide[240:720, 320:960] = sim.frame.image
+    truths, prompts = [], []
+    for number in sim.things:
+        if (box := sim.box_image_px(number)) is None:
+            continue
+        truth = np.zeros(wide.shape[:2], np.bool_)
+        truth[240:720, 320:960] = sim.mask(number)
+        truths.append(truth)
+        prompts.append(Prompt((box[0] + 320, box[1] + 240, box[2] + 320, box[3] + 240)))
+    mean_j = {}
+    for scale in (3.0, 100.0):
+        tracker = load_tracker(nano_models() / "segmenter", threads=1, config=TrackerConfig(window_scale=scale))
+        found = tracker.segment(Frame(wide, 0, 0), prompts).objects.values()
+        mean_j[scale] = np.mean([jaccard(one.mask, truth) for one, truth in zip(found, truths, strict=True)])
+    assert mean_j[3.0] > mean_j[100.0] + 0.05

@@ -1,0 +1,97 @@
+"""Windows of an image: where they lie, when they move, and that what goes in comes out again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from icseg.geometry import box_center
+from icseg.types import ObjectResult, Prompt
+from icseg.window import Window, widened
+
+HW = (480, 640)
+
+
+@given(
+    st.tuples(st.floats(0, 630), st.floats(0, 470)),
+    st.tuples(st.floats(1, 700), st.floats(1, 500)),
+    st.floats(1.5, 8),
+    st.floats(1, 640),
+)
+def test_it_is_inside_the_image_has_its_proportions_and_holds_the_box(
+    corner: tuple[float, float], side: tuple[float, float], scale: float, min_width: float
+) -> None:
+    box = (*corner, min(corner[0] + side[0], 640.0), min(corner[1] + side[1], 480.0))
+    window = Window.around(box, HW, scale, min_width)
+    assert 0 <= window.left <= window.left + window.width <= 640
+    assert 0 <= window.top <= window.top + window.height <= 480
+    assert window.width / 640 == pytest.approx(window.height / 480, abs=2 / 480)
+    assert window.left <= box[0] + 1
+    assert box[2] - 1 <= window.left + window.width
+    assert window.top <= box[1] + 1
+    assert box[3] - 1 <= window.top + window.height
+    assert window.width >= min(640, min_width) - 1
+
+
+def test_the_side_that_asks_for_more_says_how_large_it_is() -> None:
+    assert Window.around((300, 200, 340, 230), HW, 4, 1) == Window(240, 155, 160, 120)
+    assert Window.around((300, 200, 304, 260), HW, 4, 1).hw == (240, 320)
+    assert Window.around((300, 200, 304, 203), HW, 4, 160).hw == (120, 160)
+    assert Window.around((0, 0, 40, 30), HW, 4, 1) == Window(0, 0, 160, 120)
+    assert Window.around((100, 100, 500, 400), HW, 3, 1) == Window.whole(HW)
+
+
+def test_it_rests_until_the_thing_is_off_its_middle_or_of_another_size() -> None:
+    window = Window.around((300, 200, 340, 230), HW, 4, 1)
+    assert window.following((315, 205, 355, 235), HW, 4, 1) is window
+    moved = window.following((340, 200, 380, 230), HW, 4, 1)
+    assert moved == Window(280, 155, 160, 120)
+    assert window.following((300, 200, 350, 235), HW, 4, 1) is window
+    assert window.following((280, 190, 360, 240), HW, 4, 1).width == 320
+
+
+def test_prompts_and_results_find_their_way() -> None:
+    window = Window(200, 100, 160, 120)
+    prompt = Prompt((210, 110, 230, 140), ((220.0, 120.0),), (1,))
+    inside = window.prompt_inside(prompt)
+    assert (inside.box_image_px, inside.points_image_px, inside.point_labels) == ((10, 10, 30, 40), ((20, 20),), (1,))
+    assert window.prompt_inside(Prompt(None, ((220.0, 120.0),), (0,))).box_image_px is None
+    mask = np.zeros((120, 160), np.bool_)
+    mask[10:40, 10:30] = True
+    found = window.result_in_image(ObjectResult(1, mask, (10, 10, 30, 40), 600, 1.0, 0.9, False), HW)
+    assert found.box_image_px == prompt.box_image_px
+    assert found.mask.shape == HW
+    rows, cols = np.nonzero(found.mask)
+    assert (rows.min(), rows.max(), cols.min(), cols.max()) == (110, 139, 210, 229)
+    whole = ObjectResult(1, np.zeros(HW, np.bool_), None, 0, -1.0, 0.0, True)
+    assert Window.whole(HW).result_in_image(whole, HW) is whole
+    lost = window.result_in_image(ObjectResult(1, np.zeros((120, 160), np.bool_), None, 0, -1.0, 0.0, True), HW)
+    assert (lost.mask.shape, lost.box_image_px) == (HW, None)
+
+
+def test_the_crop_is_the_part_that_it_says() -> None:
+    image = np.arange(480 * 640 * 3, dtype=np.uint32).astype(np.uint8).reshape(480, 640, 3)
+    assert np.array_equal(Window(200, 100, 160, 120).crop(image), image[100:220, 200:360])
+
+
+def test_cells_of_one_window_seen_through_another() -> None:
+    cells = np.zeros((10, 10), np.bool_)
+    cells[4:6, 4:6] = True
+    window = Window(100, 100, 100, 100)
+    assert window.cells_in(window, cells) is cells
+    moved = window.cells_in(Window(120, 100, 100, 100), cells)
+    assert np.array_equal(moved[:, :8], cells[:, 2:])
+    assert not moved[:, 8:].any()
+    larger = window.cells_in(Window(50, 50, 200, 200), cells)
+    assert larger.sum() == 1 or larger.sum() == 4
+    rows, cols = np.nonzero(larger)
+    assert rows.mean() == pytest.approx(4.5, abs=0.5)
+    assert cols.mean() == pytest.approx(4.5, abs=0.5)
+
+
+def test_a_box_is_widened_about_its_middle() -> None:
+    box = widened((10, 10, 20, 20), 40, 5)
+    assert box == (-5, 10, 35, 20)
+    assert box_center(box) == (15, 15)
