@@ -202,7 +202,8 @@ class Robot:
         with self._changed:
             while not (value := holds()):
                 if time.monotonic() > ends_at:
-                    raise Missed(f"{what}: not within {deadline_s:g} s; the state is {self.state.name!r}")
+                    state = f"{self.state.name}, {self.state.reason}".rstrip(", ")
+                    raise Missed(f"{what}: not within {deadline_s:.1f} s; the state is {state!r}")
                 self._changed.wait(POLL_S)
         return value
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 MEMORY_BOUND = 0.05
-"""Growth of the resident memory between the second quarter of a part and its last, as a share."""
+"""Growth of the resident memory between the third quarter of a part and its last, as a share."""
 TEXTS_KEPT = 4
 POINTS_KEPT = 100
 
@@ -31,15 +31,17 @@ class MemorySamples:
     files: list[int] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
-        """Growth between the second quarter and the last one, by the level that is reached in nine tenths of them.
+        """Growth between the third quarter and the last one, by the level that is not exceeded in nine tenths of them.
 
-        The first quarter fills the buffer of images. Where the node was cleaned up the memory falls for a moment;
-        therefore the level, and not the mean.
+        The first half is the warm-up: the buffer of images fills, and every fault comes about once. Where the node is
+        cleaned up the memory falls for a moment; therefore the level, and not the mean.
         """
         if len(self.mb) < 8:
             return {"samples": len(self.mb)}
         quarter = len(self.mb) // 4
-        early, late = (float(np.percentile(part, 90)) for part in (self.mb[quarter : 2 * quarter], self.mb[-quarter:]))
+        early, late = (
+            float(np.percentile(part, 90)) for part in (self.mb[2 * quarter : 3 * quarter], self.mb[-quarter:])
+        )
         step = max(len(self.mb) // POINTS_KEPT, 1)
         return {
             "after_warm_up_mb": round(early, 1),
@@ -48,8 +50,14 @@ class MemorySamples:
             "bound": MEMORY_BOUND,
             "is_flat": late / early - 1 <= MEMORY_BOUND,
             "greatest_mb": round(max(self.mb), 1),
-            "threads": [int(np.median(self.threads[quarter : 2 * quarter])), int(np.median(self.threads[-quarter:]))],
-            "open_files": [int(np.median(self.files[quarter : 2 * quarter])), int(np.median(self.files[-quarter:]))],
+            "threads": [
+                int(np.median(self.threads[2 * quarter : 3 * quarter])),
+                int(np.median(self.threads[-quarter:])),
+            ],
+            "open_files": [
+                int(np.median(self.files[2 * quarter : 3 * quarter])),
+                int(np.median(self.files[-quarter:])),
+            ],
             "over_time": [[round(at), round(mb, 1)] for at, mb in list(zip(self.at_s, self.mb, strict=True))[::step]],
         }
 
@@ -75,6 +83,7 @@ def fault_rows(occurrences: Iterable[Any], described: Mapping[str, Any]) -> list
                 "shown": sum(bool(one.shown) for one in found),
                 "shown_as": _texts(one.shown for one in found if one.shown),
                 "shown_after_s": _spread([one.shown_after_s for one in found]),
+                "bound_s": fault.shown_within_s,
                 "recovers": {"by itself": "by itself", "box": "with the next box", "words": "with the next command"}[
                     fault.recovers
                 ],

@@ -240,6 +240,8 @@ def free_port() -> int:
 
 def results_of(parts: list[Part], robot: Robot, plan: Plan, seconds: float) -> dict[str, Any]:
     """The result document."""
+    from benchmarks.ros_soak_faults import RECOVERED_S
+
     occurrences = [one for part in parts for one in part.occurrences]
     described = {fault.name: fault for policy in POLICIES for fault in faults_of(policy, has_speech=True, only=())}
     played = [one for part in parts for one in part.played]
@@ -266,6 +268,7 @@ def results_of(parts: list[Part], robot: Robot, plan: Plan, seconds: float) -> d
         },
         "faults_injected": len(occurrences),
         "faults_shown": sum(bool(one.shown) for one in occurrences),
+        "recovered_bound_s": RECOVERED_S,
         "faults_recovered": sum(one.recovered_after_s is not None for one in occurrences),
         "episodes_played": len(played),
         "episodes_as_expected": sum(is_right for _, _, is_right in played),

@@ -22,6 +22,8 @@ from icseg_ros.segments import segment_message
 from icseg_ros.worker import Worker
 
 _Codes = ClarifySegment.Result
+RESULT_KEPT_S = 60
+"""For a client that asks late. rclpy keeps goals and results, with their images, for 15 minutes unless it is told."""
 
 
 def picture_of(image: Image) -> tuple[Frame, Header] | None:
@@ -61,6 +63,7 @@ class ClarifyAction:
             goal_callback=self._accept,
             cancel_callback=self._cancel,
             callback_group=group,
+            result_timeout=RESULT_KEPT_S,
         )
         self._cancels: dict[bytes, Callable[[], None]] = {}
 

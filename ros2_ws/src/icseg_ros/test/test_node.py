@@ -24,6 +24,7 @@ from rclpy.parameter import Parameter
 from rig import HW, Rig
 from std_srvs.srv import SetBool, Trigger
 
+import icseg_ros.clarify_action
 from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
 from icseg.errors import BackendError
 from icseg.tracker.scripted import ScriptedTracker
@@ -291,6 +292,15 @@ def test_a_goal_can_be_canceled_and_the_next_one_runs(rig: Callable[..., Rig]) -
     r.wait_for_question()
     r.answer("red")
     assert client.result(handle).result.outcome == CODES.SEGMENTED
+
+
+def test_results_are_let_go(rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(icseg_ros.clarify_action, "RESULT_KEPT_S", 1)
+    r = talking(rig, asks=False)
+    client = Client(r)
+    handle = client.send(command="the mug")
+    assert client.result(handle).status == GoalStatus.STATUS_SUCCEEDED
+    r.wait_for(lambda: client.result(handle).status == GoalStatus.STATUS_UNKNOWN)
 
 
 def test_a_new_goal_and_a_new_command_preempt(rig: Callable[..., Rig]) -> None:
