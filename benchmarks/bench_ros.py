@@ -181,7 +181,9 @@ def main() -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each case, after the warm-up")
-    parser.add_argument("--threads", type=int, choices=(1, 2), default=2, help="of the model's graphs")
+    parser.add_argument(
+        "--threads", type=int, choices=(1, 2), default=1, help="of the model's graphs; 1 of 2 cores is left for images"
+    )
     parser.add_argument("--smoke", action="store_true", help="one short case: whether it works, no measurement")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/bench_ros.json")
     args = parser.parse_args()
