@@ -1,8 +1,9 @@
 """From the command to the question, stage by stage, with the candidates policy on the nano detector.
 
 Every sample is a fresh scene of the test split and a fresh session: six frames of 640x480, then "the mug".
-A sample counts only if a question came out. The other arm looks at all six frames before it asks, as a policy that
-reads the whole clip must; the difference is what asking from the newest frame alone is worth.
+A sample counts only if a question came out. ``newest_frame`` looks at that closely; ``glance`` looks at it once.
+``all_six_frames`` looks at the five others too before it asks, as a policy that reads the whole clip must; the
+difference is what asking from the newest frame alone is worth.
 
     python benchmarks/bench_question.py --save
 """
@@ -23,7 +24,7 @@ from icseg import events
 from icseg.assets import nano_models
 from icseg.dialogue.detector import Detection
 from icseg.dialogue.detector_nano import NanoDetector, load_detector
-from icseg.dialogue.policy_candidates import CandidatesPolicy
+from icseg.dialogue.policy_candidates import CandidatesConfig, CandidatesPolicy
 from icseg.executor import InlineExecutor
 from icseg.session import Session
 from icseg.sim.scene import make_scene
@@ -42,11 +43,15 @@ class AllFramesDetector:
         self.frames: list[Frame] = []
 
     def detect(self, image: ImageU8) -> list[Detection]:
-        """Detections of ``image``, after those of all other frames were computed too."""
+        """Detections of ``image``."""
+        return self.detector.detect(image)
+
+    def detect_closely(self, image: ImageU8) -> list[Detection]:
+        """Detections of ``image``, looked at closely, after those of all other frames were computed too."""
         for frame in self.frames:
             if frame.image is not image:
                 self.detector.detect(frame.image)
-        return self.detector.detect(image)
+        return self.detector.detect_closely(image)
 
 
 def ask(policy: CandidatesPolicy, frames: list[Frame]) -> tuple[float, dict[str, float]] | None:
@@ -85,11 +90,13 @@ def main() -> None:
             if seed == args.first_seed:
                 ask(CandidatesPolicy(detector), frames)  # warm-up: first run of the graph, lazy imports
             sample = ask(CandidatesPolicy(detector), frames)
+            glance = ask(CandidatesPolicy(detector, CandidatesConfig(looks_closely=False)), frames)
             other = ask(CandidatesPolicy(everything), frames)
-            if sample is None or other is None:
+            if sample is None or glance is None or other is None:
                 unasked += 1
                 continue
             totals["newest_frame"].append(sample[0])
+            totals["glance"].append(glance[0])
             totals["all_six_frames"].append(other[0])
             for stage, spent in sample[1].items():
                 stages[stage].append(spent)
