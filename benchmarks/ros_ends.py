@@ -17,13 +17,13 @@ from pathlib import Path
 
 import rclpy
 from icseg_msgs.msg import RoiStamped
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.ros_pictures import boxes_of, jpeg_message, load_pictures, raw_message, to_and_fro
+from benchmarks.ros_spin import init, spin_until
 
 PICTURES = 45
 """Three seconds of the recording: 125 MB of messages at 1280x720."""
@@ -127,27 +127,22 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--no-target", action="store_true", help="show no target: nobody waits for one")
     args = parser.parse_args()
-    rclpy.init()
+    is_over = init()
     height, width = (int(side) for side in args.size.split("x"))
     listener = Listener() if args.listener else None
     camera = Camera((height, width), args.transport, args.reliability, args.rate_hz) if args.camera else None
-    try:
-        if camera is not None and listener is not None:
-            threading.Thread(target=camera.run, args=(args.seconds,), kwargs={"has_target": not args.no_target}).start()
-        elif camera is not None:
-            camera.run(args.seconds, has_target=not args.no_target)
-        if listener is not None:
-            print("listens", flush=True)
-            rclpy.spin(listener)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how a listener is ended
-    finally:
-        rows = {"sent": camera.sent if camera else [], "heard": listener.heard if listener else []}
-        args.out.write_text(json.dumps(rows))
-        for node in (camera, listener):
-            if node is not None:
-                node.destroy_node()
-        rclpy.try_shutdown()
+    filming = threading.Thread(target=lambda: camera and camera.run(args.seconds, has_target=not args.no_target))
+    filming.start()
+    if listener is not None:
+        print("listens", flush=True)
+        spin_until(is_over, listener)
+    filming.join()
+    rows = {"sent": camera.sent if camera else [], "heard": listener.heard if listener else []}
+    args.out.write_text(json.dumps(rows))
+    for node in (camera, listener):
+        if node is not None:
+            node.destroy_node()
+    rclpy.try_shutdown()
     return 0
 
 

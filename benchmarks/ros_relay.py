@@ -12,10 +12,12 @@ from array import array
 from pathlib import Path
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.ros_spin import init, spin_until
 
 
 class Relay(Node):
@@ -46,17 +48,13 @@ class Relay(Node):
 
 def main(out: Path, transport: str, size: str, reliability: str) -> int:
     """Run until SIGINT."""
-    rclpy.init()
+    is_over = init()
     height, width = (int(side) for side in size.split("x"))
     relay = Relay(transport, (height, width), reliability)
-    try:
-        rclpy.spin(relay)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass  # how it is ended
-    finally:
-        out.write_text(json.dumps({"masks": relay.rows}))
-        relay.destroy_node()
-        rclpy.try_shutdown()
+    spin_until(is_over, relay)
+    out.write_text(json.dumps({"masks": relay.rows}))
+    relay.destroy_node()
+    rclpy.try_shutdown()
     return 0
 
 
