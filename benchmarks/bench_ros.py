@@ -32,7 +32,7 @@ from benchmarks.ros_split import case_numbers, frame_numbers, mask_times, relay_
 from benchmarks.timing import publish
 
 HERE = Path(__file__).resolve().parent
-SLOW_HZ = 10.0
+SLOW_HZ = 5.0
 """A camera that the model keeps up with on two cores: no image waits for it."""
 SETTLE_S = 0.5
 """From the camera's last image until the node and the subscriber are ended."""

@@ -16,7 +16,7 @@ ALLOWED: dict[str, set[str]] = {
     "types": set(),
     "errors": set(),
     "geometry": {"types"},
-    "inference": BASE,
+    "inference": BASE | {"mask_ops"},
     "mask_ops": BASE | {"_native"},
     "settings": {"errors"},
     "window": BASE,

@@ -18,6 +18,7 @@ namespace {
 
 using Triple = std::tuple<double, double, double>;
 using Rectangle = std::tuple<int, int, int, int>;
+constexpr int kMaxThreads = 64;
 
 struct EncodingRow {
   const char* name;
@@ -69,7 +70,7 @@ FrameView frame_of(const AnyArray& array, const EncodingRow& row) {
 }
 
 void preprocess_into(nb::handle image, const std::string& encoding, nb::handle out, const Rectangle& place,
-                     const Triple& mean, const Triple& std_deviation) {
+                     const Triple& mean, const Triple& std_deviation, int threads) {
   const EncodingRow& row = encoding_of(encoding);
   const AnyArray array = any_array(image, "image", row.expected);
   const FrameView frame = frame_of(array, row);
@@ -105,11 +106,14 @@ void preprocess_into(nb::handle image, const std::string& encoding, nb::handle o
     scale[channel] = static_cast<float>(1.0 / (255.0 * stds[channel]));
     shift[channel] = static_cast<float>(-means[channel] / stds[channel]);
   }
+  if (threads < 1 || threads > kMaxThreads) {
+    value_error("threads: expected 1.." + std::to_string(kMaxThreads) + ", got " + std::to_string(threads));
+  }
   nb::gil_scoped_release release;
   if (is_float) {
-    preprocess(frame, placement, scale, shift, static_cast<float*>(planes.data()));
+    preprocess(frame, placement, scale, shift, static_cast<float*>(planes.data()), threads);
   } else {
-    preprocess(frame, placement, scale, shift, static_cast<std::uint16_t*>(planes.data()));
+    preprocess(frame, placement, scale, shift, static_cast<std::uint16_t*>(planes.data()), threads);
   }
 }
 
@@ -154,7 +158,7 @@ nb::ndarray<nb::numpy, std::uint8_t> draw(nb::handle image, nb::handle words, nb
 
 void add_frame_operations(nb::module_& module) {
   module.def("preprocess", &preprocess_into, nb::arg("image"), nb::arg("encoding"), nb::arg("out"),
-             nb::arg("place_xywh"), nb::arg("mean"), nb::arg("std"));
+             nb::arg("place_xywh"), nb::arg("mean"), nb::arg("std"), nb::arg("threads") = 1);
   module.def("overlay", &draw, nb::arg("image"), nb::arg("words"), nb::arg("colours"), nb::arg("alpha"),
              nb::arg("outline").none());
 }

@@ -56,5 +56,6 @@ def preprocess(
     place_xywh: tuple[int, int, int, int],
     mean: tuple[float, ...],
     std: tuple[float, ...],
+    threads: int = 1,
 ) -> None: ...
 def overlay(image: ImageU8, words: _Words, colours: ImageU8, alpha: float, outline: ImageU8 | None) -> ImageU8: ...

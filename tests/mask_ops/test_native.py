@@ -177,6 +177,7 @@ def test_contours(mask: MaskBool) -> None:
     is_half=st.booleans(),
     is_padded=st.booleans(),
     has_place=st.booleans(),
+    threads=st.integers(1, 9),
     seed=st.integers(0, 999),
 )
 def test_preprocess(
@@ -186,6 +187,7 @@ def test_preprocess(
     is_half: bool,
     is_padded: bool,
     has_place: bool,
+    threads: int,
     seed: int,
 ) -> None:
     height, width = hw
@@ -206,7 +208,7 @@ def test_preprocess(
     }
     mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
     expected = reference.preprocess(image, new_hw, mean, std, **options)  # type: ignore[arg-type]
-    got = native.preprocess(image, new_hw, mean, std, **options)  # type: ignore[arg-type]
+    got = native.preprocess(image, new_hw, mean, std, threads=threads, **options)  # type: ignore[arg-type]
     assert got.dtype == expected.dtype
     np.testing.assert_array_equal(got, expected)
 

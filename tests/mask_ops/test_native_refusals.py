@@ -76,6 +76,7 @@ class OnAGpu:
             "out: expected float32 or float16",
         ),
         (lambda: native.preprocess(IMAGE, (8, 8), *UNIT, place_xywh=(1, 0, 8, 8)), ValueError, "place_xywh: "),
+        (lambda: native.preprocess(IMAGE, (8, 8), *UNIT, threads=0), ValueError, "threads: expected 1..64, got 0"),
         (lambda: native.preprocess(IMAGE, (8, 8), *UNIT, out=np.zeros((3, 4, 4), np.float32)), ValueError, "out: "),
         (lambda: native.overlay(IMAGE, MASK.T.copy(), np.zeros((1, 3), np.uint8)), ValueError, "masks: expected the"),
         (

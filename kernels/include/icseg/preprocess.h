@@ -41,10 +41,11 @@ struct Placement {
 };
 
 // Bilinear, half-pixel centres, no antialiasing. Each channel value v, 0..255, becomes v * scale + shift. BT.601, video
-// range, for NV12 and YUYV, with OpenCV's fixed-point coefficients. planes: 3 x planes_h x planes_w FP32 or FP16 bits.
+// range, for NV12 and YUYV, with OpenCV's fixed-point coefficients. planes: 3 x planes_h x planes_w FP32 or FP16 bits. threads: bands of rows, each done by
+// a thread of this call; the values do not depend on it.
 void preprocess(const FrameView& frame, const Placement& placement, const float scale[3], const float shift[3],
-                float* planes);
+                float* planes, int threads = 1);
 void preprocess(const FrameView& frame, const Placement& placement, const float scale[3], const float shift[3],
-                std::uint16_t* planes);
+                std::uint16_t* planes, int threads = 1);
 
 }  // namespace icseg

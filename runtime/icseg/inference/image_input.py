@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from icseg.mask_ops.native import preprocess
 from icseg.types import ImageU8, Logits
 
 
@@ -21,9 +22,12 @@ def normalise_image(image: ImageU8, size: int, mean: Sequence[float], std: Seque
     Returns:
         (1, 3, size, size) float32, C-contiguous.
     """
-    is_smaller = image.shape[0] <= size and image.shape[1] <= size
-    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_LINEAR if is_smaller else cv2.INTER_AREA)
     planes = np.empty((1, 3, size, size), np.float32)
+    if image.shape[0] <= size and image.shape[1] <= size:
+        preprocess(image, (size, size), mean, std, out=planes[0])
+        return planes
+    # smaller than it is: every pixel counts
+    resized = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
     for channel in range(3):
         scale = 1 / (255 * std[channel])
         np.multiply(resized[..., channel], np.float32(scale), out=planes[0, channel])

@@ -184,12 +184,18 @@ def preprocess(
     dtype: npt.DTypeLike = np.float32,
     place_xywh: tuple[int, int, int, int] | None = None,
     out: Array | None = None,
+    threads: int = 1,
 ) -> npt.NDArray[Any]:
-    """A network's input from a camera frame: decoded, resized, normalised, one plane a channel."""
+    """A network's input from a camera frame: decoded, resized, normalised, one plane a channel.
+
+    Args:
+        threads: that share the rows, 1..64; the values do not depend on it.
+    """
     planes = np.empty((3, *hw), dtype) if out is None else out
     if planes.shape != (3, *hw) or planes.dtype != np.dtype(dtype):
         raise ValueError(f"out: expected {np.dtype(dtype)} {(3, *hw)}, got {planes.dtype} {planes.shape}")
-    _native.preprocess(image, encoding, planes, place_xywh or (0, 0, hw[1], hw[0]), tuple(mean), tuple(std))
+    place = place_xywh or (0, 0, hw[1], hw[0])
+    _native.preprocess(image, encoding, planes, place, tuple(mean), tuple(std), threads)
     return planes
 
 

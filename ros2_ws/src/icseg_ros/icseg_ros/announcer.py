@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 from icseg import events
 from icseg.state import State
 from icseg_ros.speech.speech import Speech
-from icseg_ros.speech.words import Utterance
+from icseg_ros.speech.words import Utterance, sayable
 from icseg_ros.talk import Dialogue
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
@@ -80,8 +80,8 @@ class Announcer:
             self._speech.hush()
 
     def tell(self, words: str, language: str) -> None:
-        """Say something that is no question: why it gave up."""
-        self._speech.say(Utterance(words, language))
+        """Say something that is no question: why it gave up, or what is wrong."""
+        self._speech.say(Utterance(sayable(words), language))
 
     def report(self, code: int, dialogue: Dialogue, header: Header | None) -> None:
         """Publish the state."""

@@ -105,7 +105,8 @@ class CameraInput:
         self._rate, self._arrivals = RateLimit(), Arrivals()
         self._received = self._taken = self._overwritten = self._limited = self._rejected = self._discarded = 0
         self._backward = self._jumps = 0
-        self._last_error, self._encoding, self._hw = "", "", (0, 0)
+        self._last_error, self._rejected_index = "", -1
+        self._encoding, self._hw = "", (0, 0)
         back = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
         self._jump_handle = self._clock.create_jump_callback(back, post_callback=self._on_clock_set_back)
         is_raw = settings.transport == "raw"
@@ -164,8 +165,7 @@ class CameraInput:
             rgb = image_to_rgb(message) if isinstance(message, Image) else compressed_to_rgb(message)
         except EncodingError as error:
             with self._changed:
-                self._rejected += 1
-                self._last_error = f"{self.topic}: {error}"
+                self._reject(waiting.index, str(error))
                 self._has_jumped_back |= has_jumped
             return None
         ended = time.monotonic()
@@ -177,7 +177,9 @@ class CameraInput:
             if len(self._headers) > HEADERS_KEPT:
                 self._headers.popitem(last=False)
             self._taken += 1
-            self._last_error, self._hw = "", frame.hw
+            self._hw = frame.hw
+            if self._rejected_index < waiting.index:
+                self._last_error = ""
         wait_ms, convert_ms = (began - waiting.received_at) * 1e3, (ended - began) * 1e3
         return Taken(frame, message.header, has_jumped, wait_ms, convert_ms, waiting.received_at)
 
@@ -221,12 +223,16 @@ class CameraInput:
             index, self._received = self._received, self._received + 1
             self._encoding = message.encoding if isinstance(message, Image) else message.format
             if stamp <= 0:
-                self._rejected += 1
-                self._last_error = (
-                    f"{self.topic}: an image with stamp {stamp} ns; the camera driver must set header.stamp"
-                )
+                self._reject(index, f"an image with stamp {stamp} ns; the camera driver must set header.stamp")
                 return
             self._arrivals.add(at, latency_ms)
+            if stamp == self._last_stamp_ns:
+                self._reject(
+                    index,
+                    f"two images with the stamp {stamp} ns: does more than one node publish this topic, "
+                    "or does the camera driver not renew header.stamp?",
+                )
+                return
             self._follow(stamp, at)
             if not self._rate.admits(stamp, self.max_rate_hz):
                 self._limited += 1
@@ -234,6 +240,10 @@ class CameraInput:
             self._overwritten += self._slot is not None
             self._slot = _Waiting(message, stamp, index, at)
             self._changed.notify_all()
+
+    def _reject(self, index: int, why: str) -> None:
+        self._rejected += 1
+        self._rejected_index, self._last_error = index, f"{self.topic}: {why}"
 
     def _follow(self, stamp: int, at: float) -> None:
         back_ns = self._last_stamp_ns - stamp

@@ -255,6 +255,19 @@ def test_the_rate_is_bounded_by_stamps_with_room_for_jitter(rig: Rig) -> None:
     assert 30 - camera.counts().rate_limited == kept
 
 
+def test_an_image_with_the_stamp_of_the_one_before_is_refused_and_told(rig: Rig) -> None:
+    camera = rig.start()
+    publisher = rig.matched(rig.publisher())
+    rig.receive(publisher, image_at(S), image_at(S))
+    assert camera.take() is not None
+    assert camera.take() is None
+    counts = camera.counts()  # taken after the other had come: it tells of the other all the same
+    assert (counts.rejected, counts.rate_limited, counts.backward) == (1, 0, 0)
+    assert f"{TOPIC}: two images with the stamp {S} ns" in counts.last_error
+    rig.taken(publisher, image_at(S + 33 * MS))
+    assert camera.counts().last_error == ""
+
+
 def test_a_jump_back_is_told_once_even_when_its_first_image_is_bad(rig: Rig) -> None:
     camera = rig.start()
     publisher = rig.matched(rig.publisher())

@@ -13,7 +13,7 @@ from std_msgs.msg import ColorRGBA, Float64MultiArray
 from icseg.errors import ConfigError
 from icseg_ros.speech.grammar import grammar_of
 from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
-from icseg_ros.speech.words import as_tag, in_form
+from icseg_ros.speech.words import SAID_MAX, as_tag, in_form, sayable
 
 
 def test_message_and_action_are_loaded():
@@ -145,3 +145,21 @@ def test_grammar_of_the_answers():
     assert grammar_of(('the "red" one', "it's", "7", "é")) == (
         'root ::= " "? ([Tt] "he red one" | [Ii] "t\'s" | "7" | [Éé]) [.!?]?\n'
     )
+
+
+def test_a_report_is_said_without_markup_and_addresses():
+    report = (
+        "the policy server at http://127.0.0.1:8000/v1/chat/completions answered 502:\n"
+        "<html><body><h1>Bad  Gateway</h1></body></html>; start it again"
+    )
+    assert sayable(report) == ("the policy server at its address answered 502: Bad Gateway ; start it again")
+
+
+def test_a_long_report_is_said_to_a_word_s_end_and_refers_to_the_log():
+    said = sayable("nothing works, " * 100)
+    assert said.endswith("nothing works. The log tells the rest.")
+    assert len(said) <= SAID_MAX + len(". The log tells the rest.")
+
+
+def test_a_reason_for_people_is_said_as_it_is():
+    assert sayable("I see no mug < 2 m away.") == "I see no mug < 2 m away."

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
+SAID_MAX = 200
+"""Characters of a report that are said: some fifteen seconds."""
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -81,6 +84,18 @@ class SpeechStatus:
 def plain(text: str) -> str:
     """Words for comparing: lower case, without punctuation, single spaces."""
     return " ".join(re.sub(r"[^\w\s']", " ", text.lower()).split())
+
+
+def sayable(report: str) -> str:
+    """What of a report a robot says aloud: no markup, no addresses, one line, and no more than ``SAID_MAX`` characters.
+
+    An error may quote what a server answered: a page of HTML is for the log.
+    """
+    without_markup = re.sub(r"<[^<>]*>", " ", report)
+    words = " ".join(re.sub(r"\b\w+://\S+", "its address", without_markup).split())
+    if len(words) <= SAID_MAX:
+        return words
+    return words[:SAID_MAX].rsplit(" ", 1)[0].rstrip(" ,;:.") + ". The log tells the rest."
 
 
 def in_form(language: str, form: str) -> str:
