@@ -22,8 +22,8 @@ class CameraCounts:
         taken: given to the worker as frames.
         overwritten: replaced by a newer one before the worker had time.
         rate_limited: passed over because of ``max_rate_hz``.
-        rejected: not images, without a stamp, or with the stamp of the one before; ``last_error`` says why, and is empty
-            again when a later one is taken.
+        rejected: not images, without a stamp, or with the stamp of the one before; ``last_error`` says why, and is
+            empty again when a later one is taken.
         discarded: waited when the input was switched off.
         backward: stamps that were earlier than the one before.
         jumps: of them, those after which the stream begins anew.
