@@ -28,7 +28,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks import ros_env
 from benchmarks.ros_process import Process
-from benchmarks.ros_split import case_numbers, frame_numbers, mask_times, relay_numbers
+from benchmarks.ros_split import case_numbers, frame_numbers, goals_of, mask_times, relay_numbers
 from benchmarks.timing import publish
 
 HERE = Path(__file__).resolve().parent
@@ -202,8 +202,12 @@ def main() -> None:
         "measured_s": length.measured_s,
         "relay_s": length.relay_s,
         "ros": ros_env.versions(),
+        "goals": goals_of(measured),
         "cases": measured,
     }
+    for goal in results["goals"]:
+        told_of = f"{goal['what']}: {goal['value']} (goal {goal['goal']})"
+        print("met    " if goal["is_met"] else "NOT MET", told_of, file=sys.stderr)
     publish("bench_ros", results, save=args.save)
 
 

@@ -128,6 +128,31 @@ def case_numbers(times: Sequence[MaskTimes], period_ms: float, goal_ms: float) -
     }
 
 
+def goals_of(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What was aimed at, of the worst case of every size and camera rate with the profile and a reliable camera.
+
+    While the model is busy with one image the next ones wait: that is the model's time too. It is bounded by a goal of
+    its own, the age of an image when its processing begins, and told with the rest as ``without_model``.
+    """
+    judged: dict[tuple[str, float], list[Mapping[str, Any]]] = {}
+    for one in cases:
+        case = one["case"]
+        if case["has_profile"] and case["reliability"] == "reliable":
+            judged.setdefault((case["size"], case["rate_hz"]), []).append(one["without_model_and_its_queue"])
+    goals = [
+        {
+            "what": f"{size} at {rate_hz:g} Hz: everything but the model and the wait for it, p95 ms, worst of {len(of)}",
+            "value": max(one["p95_ms"] for one in of),
+            "goal": of[0]["goal_p95_ms"],
+            "is_met": all(one["is_met"] for one in of),
+        }
+        for (size, rate_hz), of in judged.items()
+    ]
+    old = sum(one["age_when_begun"]["too_old"] for one in cases)
+    what = "images older, when their processing began, than a camera period and the model's time before, in all cases"
+    return [*goals, {"what": what, "value": old, "goal": 0, "is_met": old == 0}]
+
+
 def relay_numbers(camera: Rows, relay: Rows, listener: Rows, begin_s: float) -> dict[str, Any]:
     """The same path without icseg.
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.ros_split import STAGES, case_numbers, frame_numbers, mask_times, relay_numbers, too_old
+from benchmarks.ros_split import STAGES, case_numbers, frame_numbers, goals_of, mask_times, relay_numbers, too_old
 
 PERIOD_MS = 100.0
 
@@ -95,6 +95,31 @@ def test_where_the_images_went() -> None:
         "masks_out_of_order": 1,
         "masks_lost_on_the_way_out": 1,
     }
+
+
+def case_with(p95_ms: float, too_old: int = 0, **case: object) -> dict[str, Any]:
+    row = {"p95_ms": p95_ms, "goal_p95_ms": 12.0, "is_met": p95_ms <= 12}
+    fields = {"size": "480x640", "rate_hz": 30.0, "has_profile": True, "reliability": "reliable"}
+    return {
+        "case": fields | case,
+        "without_model_and_its_queue": row,
+        "age_when_begun": {"too_old": too_old},
+    }
+
+
+def test_goals_are_of_the_worst_case_with_the_profile() -> None:
+    goals = goals_of(
+        [
+            case_with(10.0),
+            case_with(13.0),
+            case_with(99.0, 2, has_profile=False),
+            case_with(99.0, 1, reliability="best_effort"),
+            case_with(7.0, rate_hz=5.0),
+        ]
+    )
+    assert [(goal["value"], goal["is_met"]) for goal in goals] == [(13.0, False), (7.0, True), (3, False)]
+    assert "480x640 at 30 Hz" in goals[0]["what"]
+    assert "worst of 2" in goals[0]["what"]
 
 
 def test_the_relay() -> None:
