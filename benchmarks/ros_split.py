@@ -141,7 +141,7 @@ def goals_of(cases: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             judged.setdefault((case["size"], case["rate_hz"]), []).append(one["without_model_and_its_queue"])
     goals = [
         {
-            "what": f"{size} at {rate_hz:g} Hz: everything but the model and the wait for it, p95 ms, worst of {len(of)}",
+            "what": f"{size} at {rate_hz:g} Hz: all but the model and the wait for it, p95 ms, worst of {len(of)}",
             "value": max(one["p95_ms"] for one in of),
             "goal": of[0]["goal_p95_ms"],
             "is_met": all(one["is_met"] for one in of),
