@@ -18,7 +18,6 @@ from icseg_msgs.msg import DialogueState
 from std_msgs.msg import Header
 
 from icseg import events
-from icseg.errors import ConfigError
 from icseg.intent import is_command, is_stop
 from icseg.mask_ops.native import distance_peak
 from icseg.session import Session
@@ -26,7 +25,8 @@ from icseg.state import State
 from icseg.types import Frame, Prompt
 from icseg_ros.announcer import state_code
 from icseg_ros.answers import Answers, Reply
-from icseg_ros.goals import Goal, GoalResult
+from icseg_ros.goal_runner import GoalRunner, Picture
+from icseg_ros.goals import GoalResult
 from icseg_ros.parts import Parts
 from icseg_ros.still import Still, StillOutcome, StillResult
 from icseg_ros.stills import Stills
@@ -37,8 +37,6 @@ NAP_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
 POLICY_THREADS = 2
 """A still's policy goes on while the live dialogue's waits for its server."""
-
-Picture = tuple[Frame, Header]
 
 
 class Worker:
@@ -68,9 +66,8 @@ class Worker:
         self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
         self._numbers, self._question_id = numbers, 0
         self._live = self._new_talk()
-        self._picture: tuple[Talk, Header] | None = None
         self._stills, self._answers = Stills(), Answers()
-        self._goal: Goal | None = None
+        self._goals = GoalRunner(self._new_talk, self._announcer.withdraw, clock)
         self._header: Header | None = None
         self._last_shown: Frame | None = None
         self._reported: tuple[object, ...] = ()
@@ -117,7 +114,7 @@ class Worker:
 
     def cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
         """End the goal with this ``done``, and what it began."""
-        self._post(lambda: self._cancel_goal(done))
+        self._post(lambda: self._goals.cancel(done))
 
     def segment(
         self,
@@ -159,7 +156,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001  # nothing that is wrong in one image or answer may end the node
                 self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
                 self._log(traceback.format_exc())
-                self._end_goal(ClarifySegment.Result.FAILED, f"unexpected {type(error).__name__}: {error}")
+                self._goals.end(ClarifySegment.Result.FAILED, f"unexpected {type(error).__name__}: {error}")
                 self._reset()
         self._close()
 
@@ -172,7 +169,7 @@ class Worker:
             self._take_event(self._live, event)
         has_more = self._step_picture()
         self._stills.step()
-        self._watch_goal()
+        self._goals.watch()
         self._report()
         return has_called or has_image or bool(new) or has_more
 
@@ -204,8 +201,8 @@ class Worker:
                 self._ask(talk, event, header)
             case events.Tracked() if talk is self._live and header is not None:
                 self._publish(talk, event, header)
-            case events.Thinking() if talk is self._live and self._picture is not None:
-                self._end_goal(ClarifySegment.Result.PREEMPTED, "another command came")
+            case events.Thinking() if talk is self._live and self._goals.picture_talk is not None:
+                self._goals.end(ClarifySegment.Result.PREEMPTED, "another command came")
             case events.GaveUp():
                 self._announcer.tell(event.reason, talk.dialogue.language)
             case events.Failed():
@@ -220,15 +217,10 @@ class Worker:
             case events.CameraStalled():
                 self._traffic.fault(f"no image for {event.silent_s:.1f} s while something is going on")
         self._answers.resolve(talk, event)
-        if self._goal is not None and self._goal.talk is talk:
-            is_picture = self._picture is not None and self._picture[0] is talk
-            if (result := self._goal.result_of(event, header, is_picture=is_picture)) is not None:
-                self._finish_goal(result)
+        self._goals.take(talk, event, header)
 
     def _header_of(self, talk: Talk, stamp_ns: int) -> Header | None:
-        if self._picture is not None and self._picture[0] is talk:
-            return self._picture[1]
-        return self._camera.header_of(stamp_ns)
+        return self._goals.header_of(talk) or self._camera.header_of(stamp_ns)
 
     def _ask(self, talk: Talk, asked: events.Asked, header: Header | None) -> None:
         if not asked.is_repeat:
@@ -266,16 +258,13 @@ class Worker:
         self._traffic.published(event, spent_ms)
 
     def _take_words(self, text: str) -> None:
-        if self._picture is not None:
-            talk, _ = self._picture
-            if is_stop(text) or (talk.state is State.ASKING and not is_command(text)):
-                talk.session.say(text)
-                return
-        self._live.session.say(text)
+        talk = self._goals.picture_talk
+        is_for_it = talk is not None and (is_stop(text) or (talk.state is State.ASKING and not is_command(text)))
+        (talk if talk is not None and is_for_it else self._live).session.say(text)
 
     def _current(self) -> Talk:
         """The talk whose question waits: a goal's own picture comes before the stream."""
-        return self._picture[0] if self._picture is not None else self._live
+        return self._goals.picture_talk or self._live
 
     def _take_answer(self, dialogue_id: str, question_id: int, text: str, option: int, reply: Reply) -> None:
         talk = self._current()
@@ -309,63 +298,19 @@ class Worker:
         done: Callable[[GoalResult], None],
         progress: Callable[[], None],
     ) -> None:
-        self._end_goal(ClarifySegment.Result.PREEMPTED, "another goal came")
         if not self._is_enabled and picture is None:
+            self._goals.end(ClarifySegment.Result.PREEMPTED, "another goal came")
             done(GoalResult(ClarifySegment.Result.FAILED, "the node is not enabled: call ~/enable"))
             return
-        talk = self._live
-        if picture is not None:
-            talk = self._new_talk()
-            talk.session.push_frame(picture[0])
-            self._picture = talk, picture[1]
-        max_questions = None if request.max_turns < 0 else request.max_turns
-        try:
-            ticket = talk.command(request.command, max_questions=max_questions, language=request.language)
-        except ConfigError as error:
-            self._close_picture()
-            done(GoalResult(ClarifySegment.Result.INVALID_GOAL, str(error)))
-            return
-        ends_at = self._clock() + request.timeout_s if request.timeout_s > 0 else None
-        self._goal = Goal(talk, ticket, ends_at, done, progress)
-
-    def _cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
-        if self._goal is not None and self._goal.done is done:
-            self._stop_goal(ClarifySegment.Result.CANCELED, "canceled by the client")
-
-    def _watch_goal(self) -> None:
-        goal = self._goal
-        if goal is not None and goal.ends_at is not None and self._clock() >= goal.ends_at:
-            self._stop_goal(ClarifySegment.Result.TIMED_OUT, "the goal's timeout_s is over")
-
-    def _stop_goal(self, outcome: int, reason: str) -> None:
-        """End the goal and what it began."""
-        if self._goal is not None and self._goal.talk is self._live:
-            self._live.session.say("stop")
-        self._end_goal(outcome, reason)
-
-    def _end_goal(self, outcome: int, reason: str) -> None:
-        if self._goal is not None:
-            self._finish_goal(self._goal.ended(outcome, reason))
-
-    def _finish_goal(self, result: GoalResult) -> None:
-        goal, self._goal = self._goal, None
-        self._close_picture()
-        if goal is not None:
-            goal.done(result)
-
-    def _close_picture(self) -> None:
-        if self._picture is not None:
-            self._picture[0].close()
-            self._picture = None
-            self._announcer.withdraw()
+        self._goals.begin(request, picture, self._live, done, progress)
 
     def _step_picture(self) -> bool:
-        if self._picture is None:
+        talk = self._goals.picture_talk
+        if talk is None:
             return False
-        talk = self._picture[0]
         new = talk.step()
         for event in new:
-            if self._picture is not None:
+            if self._goals.picture_talk is talk:
                 self._take_event(talk, event)
         return bool(new)
 
@@ -399,11 +344,11 @@ class Worker:
         self._stills.begin(still, request, lambda result: done(result, header))
 
     def _stop_everything(self) -> None:
-        self._end_goal(ClarifySegment.Result.CANCELED, "~/cancel was called")
+        self._goals.end(ClarifySegment.Result.CANCELED, "~/cancel was called")
         self._live.session.say("stop")
 
     def _reset(self) -> None:
-        self._end_goal(ClarifySegment.Result.CANCELED, "the node was reset")
+        self._goals.end(ClarifySegment.Result.CANCELED, "the node was reset")
         self._live.close()
         self._answers.refuse("the node was reset")
         self._live = self._new_talk()
@@ -425,8 +370,7 @@ class Worker:
         if now != self._reported:
             self._reported = now
             self._announcer.report(code, dialogue, self._header)
-            if self._goal is not None:
-                self._goal.progress()
+            self._goals.progress()
 
     def _new_talk(self) -> Talk:
         session = Session(
@@ -440,7 +384,7 @@ class Worker:
 
     def _close(self) -> None:
         self._make_calls()
-        self._end_goal(ClarifySegment.Result.FAILED, "the node was deactivated")
+        self._goals.end(ClarifySegment.Result.FAILED, "the node was deactivated")
         self._stills.close("the node was deactivated")
         self._answers.refuse("the node was deactivated")
         self._live.close()
