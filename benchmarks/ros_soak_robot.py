@@ -26,6 +26,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -227,21 +228,41 @@ class Robot:
         return time.monotonic()
 
     def track(self, words: str = "", deadline_s: float = TRACK_S) -> float:
-        """Show the target, or say which one, and wait until it is tracked; when it was."""
-        before, ends_at = self.state.dialogue_id, time.monotonic() + deadline_s
-        while True:
-            if words:
-                self.say(words)
-            else:
-                self.point()
-            left_s = max(ends_at - time.monotonic(), 0.1)
-            try:
-                self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", min(AGAIN_S, left_s))
-                break
-            except Missed:
-                if time.monotonic() >= ends_at:
-                    raise
-        return self.wait_for_flow(time.monotonic(), left_s)
+        """Show the target, or say which one, until it is tracked; when it was.
+
+        What is not taken up, or fails (what was said before a stream began anew is forgotten), is done again.
+
+        Raises:
+            Missed: it is not tracked in time.
+        """
+        ends_at = time.monotonic() + deadline_s
+        while not self._begins(words, ends_at) or not self._flows_in_it(ends_at):
+            if time.monotonic() >= ends_at:
+                raise Missed(f"the target is not tracked; the state is '{self.state.name}, {self.state.reason}'")
+        return time.monotonic()
+
+    def _begins(self, words: str, ends_at: float) -> bool:
+        before = self.state.dialogue_id
+        if words:
+            self.say(words)
+        else:
+            self.point()
+        left_s = max(min(ends_at - time.monotonic(), AGAIN_S), 0.1)
+        try:
+            return self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", left_s)
+        except Missed:
+            return False
+
+    def _flows_in_it(self, ends_at: float) -> bool:
+        """Whether masks flow, or the dialogue fails first."""
+        since = time.monotonic()
+
+        def ends() -> str:
+            if self.state.state == DialogueState.FAILED:
+                return "failed"
+            return "masks" if self.masks_since(since) >= FLOWING else ""
+
+        return self.until(ends, "masks", max(ends_at - since, 0.1)) == "masks"
 
     def ask_for(self, words: str, deadline_s: float = TRACK_S) -> Question:
         """Say something ambiguous; the question that comes of it.
@@ -271,8 +292,8 @@ class Robot:
 
     def _spin(self) -> None:
         while self._context.ok() and not self._is_over:
-            # a publisher that is destroyed meanwhile, as a driver's that starts again, trips rclpy 7
-            with suppress(InvalidHandle, ExternalShutdownException):
+            # what is destroyed meanwhile, as a driver's publisher or an action of the speech service, trips rclpy 7
+            with suppress(InvalidHandle, rclpy_implementation.RCLError, ExternalShutdownException):
                 self._executor.spin()
 
     def _on_mask(self, message: Image) -> None:

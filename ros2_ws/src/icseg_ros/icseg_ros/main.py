@@ -10,6 +10,7 @@ from collections.abc import Callable
 import rclpy
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
@@ -53,8 +54,10 @@ def _spin(executor: Executor) -> None:
             executor.spin()
         except ExternalShutdownException:
             return
-        except InvalidHandle:
-            continue  # rclpy 7 stumbles over what is destroyed while it gathers what to wait for, as a clean-up does
+        except (InvalidHandle, rclpy_implementation.RCLError):
+            # rclpy 7 stumbles over what is destroyed while it gathers what to wait for, as a clean-up does: clients and
+            # publishers by the first, actions by the second
+            continue
         return
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException
+from rclpy.impl.implementation_singleton import rclpy_implementation
 
 from icseg_ros.main import _spin
 
@@ -31,7 +32,8 @@ def spun(*ends: Any) -> int:
 
 
 def test_something_destroyed_meanwhile_does_not_end_the_node() -> None:
-    assert spun(InvalidHandle("destruction was requested"), InvalidHandle("again"), None) == 0
+    invalid_action = rclpy_implementation.RCLError("action client pointer is invalid")
+    assert spun(InvalidHandle("destruction was requested"), invalid_action, InvalidHandle("again"), None) == 0
 
 
 @pytest.mark.parametrize("end", [None, ExternalShutdownException()])
