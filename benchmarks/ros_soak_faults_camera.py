@@ -106,7 +106,7 @@ CAMERA_FAULTS = (
         "stamps_twice",
         "every image twice, for 3 s",
         _manner(copies=2),
-        says(r"two images with the stamp"),
+        either(says(r"two images with the stamp"), counts("camera/refused")),
         end=_mend,
         lasts_s=3.0,
     ),
@@ -136,7 +136,7 @@ CAMERA_FAULTS = (
         "images_of_another_camera",
         "160x120 between the others for a second, as of a second driver on the topic",
         _strays,
-        either(says(r"size"), says(r"two images with the stamp")),
+        either(says(r"size"), counts("camera/over max_rate_hz")),
         recovers="box",
     ),
     Fault(
