@@ -51,7 +51,7 @@ size_t icseg_distance_peak_workspace(int count, int height, int width);
 int icseg_distance_peak(const uint32_t* words, int count, int height, int width, int64_t* peaks, void* workspace,
                         icseg_stream stream);
 
-/* icseg/overlap.h. matrix: count_a x count_b. */
+/* icseg/overlap.h. matrix: count_a x count_b. A score that is NaN counts as the lowest. */
 size_t icseg_mask_iou_matrix_workspace(int count_a, int count_b);
 int icseg_mask_iou_matrix(const uint32_t* a, int count_a, const uint32_t* b, int count_b, int height, int width,
                           double* matrix, void* workspace, icseg_stream stream);

@@ -1,6 +1,8 @@
 // Intersections of bit masks, and suppression by them; see icseg/overlap.h.
 #pragma once
 
+#include <cmath>
+
 #include "icseg/block_sums.cuh"
 
 namespace icseg::cuda {
@@ -42,14 +44,19 @@ __global__ void iou_matrix_kernel(const std::int64_t* both, const std::int64_t* 
   if (at < count_a * count_b) matrix[at] = iou(both[at], areas_a[at / count_b], areas_b[at % count_b]);
 }
 
+// NaN counts as the lowest: without an order of all scores two masks would take one rank, and a rank would stay empty.
+__device__ inline float ordered(float score) { return score == score ? score : -INFINITY; }
+
 // One block. order, is_gone: room for `count` numbers. kept: the numbers that stay, by falling score; kept_count: one.
 __global__ void mask_nms_kernel(const std::int64_t* both, const std::int64_t* areas, const float* scores, int count,
                                 double max_iou, std::int32_t* order, std::int32_t* is_gone, std::int32_t* kept,
                                 std::int32_t* kept_count) {
   for (int n = static_cast<int>(threadIdx.x); n < count; n += kBlock) {
+    const float score = ordered(scores[n]);
     int rank = 0;
     for (int other = 0; other < count; ++other) {
-      if (scores[other] > scores[n] || (scores[other] == scores[n] && other < n)) ++rank;
+      const float of_other = ordered(scores[other]);
+      if (of_other > score || (of_other == score && other < n)) ++rank;
     }
     order[rank] = n;
     is_gone[n] = 0;
