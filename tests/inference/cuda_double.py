@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 STREAM = 77
+FOREIGN_STREAM = 88
+"""One that somebody else made."""
 
 
 class Error(IntEnum):
@@ -27,11 +29,15 @@ class CudaDouble:
         calls: names of the functions called, in order.
         faults: function -> the error that it gives instead of working.
         live: address -> memory that was allocated and not freed.
+        events: what was recorded and waited for, in order: verb, event, stream.
     """
 
     cudaError_t = Error
     cudaStreamNonBlocking = 1
-    cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice="to device", cudaMemcpyDeviceToHost="to host")
+    cudaEventDisableTiming = 2
+    cudaMemcpyKind = SimpleNamespace(
+        cudaMemcpyHostToDevice="to device", cudaMemcpyDeviceToHost="to host", cudaMemcpyDefault="any"
+    )
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal="thread local")
     cudaDeviceAttr = SimpleNamespace(
         cudaDevAttrComputeCapabilityMajor="major", cudaDevAttrComputeCapabilityMinor="minor"
@@ -42,6 +48,7 @@ class CudaDouble:
         self.faults: dict[str, Error] = {}
         self.live: dict[int, Any] = {}
         self.handles: list[str] = []
+        self.events: list[tuple[str, str, int]] = []
         self.is_capturing = False
         self._capability = dict(zip(("major", "minor"), capability, strict=True))
         self._queue: list[Callable[[], None]] = []
@@ -100,10 +107,45 @@ class CudaDouble:
         del self.live[pointer]
 
     def cudaMemcpyAsync(self, to: int, source: int, size: int, kind: str, stream: int) -> None:
-        assert stream == STREAM
+        assert stream in (STREAM, FOREIGN_STREAM)
         assert kind in ("to device", "to host")
-        assert size == ctypes.sizeof(self.live[to]) == ctypes.sizeof(self.live[source])
+        device, host = (to, source) if kind == "to device" else (source, to)
+        assert self._is_live(device, size)
+        assert host not in self.live or size == ctypes.sizeof(self.live[host])
         self.enqueue(lambda: ctypes.memmove(to, source, size))
+
+    def _is_live(self, pointer: int, size: int) -> bool:
+        """All of it is in one piece of memory that was allocated."""
+        return any(
+            start <= pointer and pointer + size <= start + ctypes.sizeof(memory) for start, memory in self.live.items()
+        )
+
+    def cudaMemcpy2DAsync(
+        self, to: int, to_step: int, source: int, source_step: int, width: int, height: int, kind: str, stream: int
+    ) -> None:
+        assert stream in (STREAM, FOREIGN_STREAM)
+        assert kind == "any"
+        assert width <= min(to_step, source_step)
+        assert self._is_live(to, (height - 1) * to_step + width)
+        for row in range(height):
+            self.enqueue(
+                lambda row=row: ctypes.memmove(to + row * to_step, source + row * source_step, width)  # type: ignore[misc]
+            )
+
+    def cudaEventCreateWithFlags(self, flags: int) -> str:
+        assert flags == self.cudaEventDisableTiming
+        self.handles.append("event")
+        return "event"
+
+    def cudaEventRecord(self, event: str, stream: int) -> None:
+        self.events.append(("record", event, stream))
+
+    def cudaStreamWaitEvent(self, stream: int, event: str, flags: int) -> None:
+        assert flags == 0
+        self.events.append(("wait", event, stream))
+
+    def cudaEventDestroy(self, event: str) -> None:
+        self.handles.remove(event)
 
     def cudaStreamSynchronize(self, stream: int) -> None:
         assert not self.is_capturing, "synchronizing breaks a recording"

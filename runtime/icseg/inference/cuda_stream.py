@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from icseg.errors import BackendError
+from icseg.mask_ops.cuda.device_memory import DeviceStream
 from icseg.types import Array
 
 DEVICE = 0
@@ -49,6 +50,18 @@ class _Cuda:
         weakref.finalize(owner, getattr(self.api, function), handle).atexit = False
 
 
+class DeviceMemory:
+    """Device memory; free again when the last reference goes.
+
+    Attributes:
+        pointer: its address.
+    """
+
+    def __init__(self, cuda: _Cuda, size: int) -> None:
+        self.pointer = int(cuda.call("cudaMalloc", size))
+        cuda.freed_with(self, "cudaFree", self.pointer)
+
+
 class DeviceBuffer:
     """Device memory and the page-locked host memory that it is filled from or read into.
 
@@ -58,8 +71,8 @@ class DeviceBuffer:
     """
 
     def __init__(self, cuda: _Cuda, size: int) -> None:
-        self.pointer = int(cuda.call("cudaMalloc", size))
-        cuda.freed_with(self, "cudaFree", self.pointer)
+        self._memory = DeviceMemory(cuda, size)
+        self.pointer = self._memory.pointer
         self.host = np.asarray(_PinnedMemory(cuda, size))
 
 
@@ -72,15 +85,19 @@ class _PinnedMemory:
         self.__array_interface__ = {"data": (pointer, False), "shape": (size,), "typestr": "|u1", "version": 3}
 
 
-class CudaStream:
-    """One stream of the first device: copies, work of others, and recordings of both.
+class CudaStream(DeviceStream):
+    """One stream of the first device: memory, copies, work of others, and recordings of both.
+
+    Args:
+        handle: of a stream that is there already, as ``torch.cuda.current_stream().cuda_stream`` or
+            ``cupy.cuda.Stream.ptr`` is; whoever made it keeps it meanwhile. None: a new one.
 
     Raises:
         BackendError: cuda-python, the driver or a GPU is missing; says what to do. Every method raises it where CUDA
             reports an error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, handle: int | None = None) -> None:
         self._cuda = _Cuda()
         self._cuda.call("cudaSetDevice", DEVICE)
         attributes = self._cuda.api.cudaDeviceAttr
@@ -92,15 +109,25 @@ class CudaStream:
             )
         )
         self.compute_capability = f"{major}.{minor}"
-        # an ordinary stream would wait for work on the default stream
-        stream = self._cuda.call("cudaStreamCreateWithFlags", self._cuda.api.cudaStreamNonBlocking)
-        self._cuda.freed_with(self, "cudaStreamDestroy", stream)
-        self._stream = stream
+        if handle is None:
+            # an ordinary stream would wait for work on the default stream
+            stream = self._cuda.call("cudaStreamCreateWithFlags", self._cuda.api.cudaStreamNonBlocking)
+            self._cuda.freed_with(self, "cudaStreamDestroy", stream)
+        self._stream = stream if handle is None else handle
 
     @property
     def handle(self) -> int:
         """The cudaStream_t, for an engine to work on."""
         return int(self._stream)
+
+    @property
+    def device(self) -> int:
+        """The GPU's number as CUDA counts."""
+        return DEVICE
+
+    def allocate_device(self, size: int) -> DeviceMemory:
+        """``size`` bytes of device memory, not initialised. Freeing them waits for the device."""
+        return DeviceMemory(self._cuda, size)
 
     def allocate(self, size: int) -> DeviceBuffer:
         """Device and host memory of ``size`` bytes, not initialised on the device."""
@@ -118,6 +145,32 @@ class CudaStream:
 
     def _copy(self, to: int, source: int, size: int, kind: Any) -> None:
         self._cuda.call("cudaMemcpyAsync", to, source, size, kind, self._stream)
+
+    def write(self, pointer: int, values: Array) -> None:
+        """Copy a C-contiguous array to the device, after the work before it. It must stay as it is until then."""
+        kind = self._cuda.api.cudaMemcpyKind.cudaMemcpyHostToDevice
+        self._copy(pointer, _address(values), values.nbytes, kind)
+
+    def read(self, values: Array, pointer: int) -> None:
+        """Fill a C-contiguous array from the device, after the work before it; waits until that is done."""
+        self._copy(_address(values), pointer, values.nbytes, self._cuda.api.cudaMemcpyKind.cudaMemcpyDeviceToHost)
+        self.synchronize()
+
+    def copy_rows(self, to: int, to_step: int, source: int, source_step: int, row_bytes: int, rows: int) -> None:
+        """Copy rows within the device's memory, after the work before it. Steps are bytes from one row to the next."""
+        # of either kind: a page-locked frame is the host's memory, which the device reaches too
+        kind = self._cuda.api.cudaMemcpyKind.cudaMemcpyDefault
+        self._cuda.call("cudaMemcpy2DAsync", to, to_step, source, source_step, row_bytes, rows, kind, self._stream)
+
+    def wait_for(self, stream: int) -> None:
+        """Let later work of this stream wait for the work that another one has now; the host does not wait."""
+        event = self._cuda.call("cudaEventCreateWithFlags", self._cuda.api.cudaEventDisableTiming)
+        try:
+            self._cuda.call("cudaEventRecord", event, stream)
+            self._cuda.call("cudaStreamWaitEvent", self._stream, event, 0)
+        finally:
+            # it is kept by CUDA for as long as work waits for it
+            self._cuda.api.cudaEventDestroy(event)
 
     def synchronize(self) -> None:
         """Wait until all work is done."""
