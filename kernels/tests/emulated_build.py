@@ -1,4 +1,4 @@
-"""Builds the program that runs the CUDA sources in the emulation, plain or under a sanitizer; nothing twice."""
+"""Builds what runs the CUDA sources in the emulation, programs and a library, plain or sanitized; nothing twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 KERNELS = Path(__file__).resolve().parents[1]
 COMPILER = "g++"
 BUILD = KERNELS.parent / "build" / "kernel_tests"
-FLAGS = ["-std=c++17", "-O2", "-g", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
+FLAGS = ["-std=c++17", "-O2", "-g", "-fPIC", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror"]
 INCLUDES = [f"-I{KERNELS / 'include'}", f"-I{KERNELS / 'tests' / 'emulation'}", f"-I{KERNELS / 'tests'}"]
 SANITIZERS = {
     "plain": [],
@@ -27,13 +27,14 @@ TWINS = sorted((KERNELS / "src" / "cpu").glob("*.cpp"))
 
 
 def compile_all(sources: list[Path], folder: Path, flags: list[str]) -> list[Path]:
-    """Object files of sources; those newer than everything under kernels/ are kept.
+    """Object files of sources; those newer than everything under kernels/ and than the flags here are kept.
 
     Raises:
         AssertionError: a source does not compile; the message is the compiler's.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    newest = max(path.stat().st_mtime for path in KERNELS.rglob("*") if path.suffix in {".h", ".cuh"})
+    read = [path for path in KERNELS.rglob("*") if path.suffix in {".h", ".cuh"}]
+    newest = max(path.stat().st_mtime for path in [*read, Path(__file__)])
 
     def compiled(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
@@ -67,8 +68,14 @@ def build_trace() -> Path:
     return link(compile_all([*EMULATED, TRACE], BUILD / "plain", []), BUILD / "plain" / TRACE.stem, [])
 
 
+def build_library() -> Path:
+    """The C interface of icseg/cuda.h on the host's memory, for whoever loads libicseg_cuda."""
+    objects = compile_all(EMULATED, BUILD / "plain", [])
+    return link(objects, BUILD / "plain" / "libicseg_cuda_emulated.so", ["-shared"])
+
+
 def link(objects: list[Path], program: Path, flags: list[str]) -> Path:
-    """A program of object files, linked anew if one is newer."""
+    """A program or library of object files, linked anew if one is newer."""
     if not program.is_file() or any(path.stat().st_mtime > program.stat().st_mtime for path in objects):
         run(["g++", *flags, *map(str, objects), "-o", str(program)])
     return program
