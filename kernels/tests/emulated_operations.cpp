@@ -1,5 +1,6 @@
 // Runs every CUDA operation in the emulation and its twin on the CPU on the same pictures, and compares them bit by bit.
 // Exit status 0: all equal, nothing reported. Usage: see options_of.
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -15,6 +16,7 @@
 #include "icseg/cuda.h"
 #include "icseg/distance.h"
 #include "icseg/fill.h"
+#include "icseg/half.cuh"
 #include "icseg/overlap.h"
 #include "icseg/overlay.h"
 #include "icseg/packing.h"
@@ -45,6 +47,33 @@ std::vector<Value> unwritten(std::size_t count) {
 }
 
 std::vector<char> workspace_of(std::size_t bytes) { return unwritten<char>(bytes); }
+
+using Halves = std::vector<std::uint16_t>;
+
+Halves halves_of(const std::vector<float>& values) {
+  Halves halves(values.size());
+  for (std::size_t i = 0; i < values.size(); ++i) halves[i] = icseg::cuda::half_bits(values[i]);
+  return halves;
+}
+
+std::vector<float> floats_of(const Halves& halves) {
+  std::vector<float> values(halves.size());
+  for (std::size_t i = 0; i < halves.size(); ++i) values[i] = icseg::cuda::float_of_half(halves[i]);
+  return values;
+}
+
+// Every half there is, against its definition.
+void check_halves() {
+  for (int i = 0; i < 0x7c00; ++i) {
+    const auto bits = static_cast<std::uint16_t>(i);
+    const int exponent = i >> 10, fraction = i & 0x3ff;
+    const double exact = exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(fraction + 1024, exponent - 25);
+    const float value = icseg::cuda::float_of_half(bits);
+    expect(value == exact && icseg::cuda::half_bits(value) == bits, "half " + std::to_string(i));
+    expect(icseg::cuda::float_of_half(static_cast<std::uint16_t>(i | 0x8000)) == -exact, "half -" + std::to_string(i));
+  }
+  expect(std::isinf(icseg::cuda::float_of_half(0x7c00)) && std::isnan(icseg::cuda::float_of_half(0x7e00)), "no halves");
+}
 
 struct Batch {
   std::string name;
@@ -86,6 +115,15 @@ void check_clean(const Batch& batch) {
     const int status = icseg_clean_logits(batch.logits.data(), batch.count, height, width, 0.0f, holes, 0.1f, sprinkles,
                                           -10.0f, got.data(), workspace.data(), nullptr);
     expect(status == 0 && got == expected, "clean_logits " + batch.name + " up to " + std::to_string(holes));
+    const Halves halves = halves_of(batch.logits);
+    const std::vector<float> rounded = floats_of(halves);
+    auto got_halves = unwritten<std::uint16_t>(halves.size());
+    for (int n = 0; n < batch.count; ++n) {
+      icseg::clean_logits(&rounded[n * batch.pixels()], height, width, limits, &expected[n * batch.pixels()]);
+    }
+    const int again = icseg_clean_logits_half(halves.data(), batch.count, height, width, 0.0f, holes, 0.1f, sprinkles,
+                                              -10.0f, got_halves.data(), workspace.data(), nullptr);
+    expect(again == 0 && got_halves == halves_of(expected), "clean_logits of halves " + batch.name);
   }
 }
 
@@ -93,7 +131,8 @@ void check_upsample(const Batch& batch) {
   const auto [cells_h, cells_w] = batch.size;
   const double whole[4] = {0, 0, static_cast<double>(cells_w), static_cast<double>(cells_h)};
   const double part[4] = {-0.75, 0.25, cells_w * 0.6 + 1, cells_h * 0.7 + 1};
-  for (const Size out : {Size{37, 41}, Size{2 * cells_h + 1, 3 * cells_w}}) {
+  constexpr int kSmallWidth = 41;
+  for (const Size out : {Size{37, kSmallWidth}, Size{2 * cells_h + 1, 3 * cells_w}}) {
     for (const double* region : {whole, part}) {
       for (const int is_exclusive : {0, 1}) {
         const icseg::UpsampleShape shape{cells_h,   cells_w,   out.height, out.width,
@@ -110,6 +149,15 @@ void check_upsample(const Batch& batch) {
                                      0.0f, 1.0f, is_exclusive, got.data(), rows.data(), workspace.data(), nullptr);
         expect(status == 0 && got == expected, "upsample_threshold masks of " + batch.name);
         expect(rows == expected_rows, "upsample_threshold statistics of " + batch.name);
+        if (out.width != kSmallWidth) continue;  // of halves one size tells as much
+        const Halves halves = halves_of(batch.logits);
+        const std::vector<float> rounded = floats_of(halves);
+        icseg::upsample_threshold(rounded.data(), batch.count, shape, 0.0f, 1.0f, is_exclusive != 0, expected.data(),
+                                  reinterpret_cast<icseg::MaskStatistics*>(expected_rows.data()));
+        const int again = icseg_upsample_threshold_half(halves.data(), batch.count, cells_h, cells_w, out.height,
+                                                        out.width, region, 0.0f, 1.0f, is_exclusive, got.data(),
+                                                        rows.data(), workspace.data(), nullptr);
+        expect(again == 0 && got == expected && rows == expected_rows, "upsample_threshold of halves " + batch.name);
       }
     }
   }
@@ -419,7 +467,10 @@ int main(int count, char** words) {
     }
     if (options.only.empty() || options.only == "preprocess") check_preprocess(size);
   }
-  if (options.only.empty()) check_refusals();
+  if (options.only.empty()) {
+    check_refusals();
+    check_halves();
+  }
   for (const std::string& failure : failures) std::printf("differs: %s\n", failure.c_str());
   for (const std::string& report : emulation::reports) std::printf("emulation: %s\n", report.c_str());
   return failures.empty() && emulation::reports.empty() ? 0 : 1;

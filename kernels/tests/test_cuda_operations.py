@@ -80,6 +80,26 @@ def test_clean_up(ops: CudaMaskOps, hw: tuple[int, int], holes: int, sprinkles: 
     np.testing.assert_array_equal(removed.to_host(), expected)
 
 
+def test_logits_of_halves(ops: CudaMaskOps, hw: tuple[int, int]) -> None:
+    """Values are those of the halves in float32; what a cell is filled with is rounded to a half."""
+    halves = logits_of(hw).astype(np.float16)
+    halves[0, 0, 0], halves[1, -1, -1] = np.nan, np.inf
+    logits = halves.astype(np.float32)
+    for holes, sprinkles in ((8, 3), (40, 12)):
+        got = ops.clean_logits(CapsuleArray(halves), holes, sprinkles).to_host()
+        assert got.dtype == np.float16
+        expected = reference.clean_logits(logits, holes, sprinkles).astype(np.float16)
+        np.testing.assert_array_equal(got, expected)
+        out = np.zeros_like(halves)
+        ops.clean_logits(InterfaceArray(halves), holes, sprinkles, out=InterfaceArray(out))
+        np.testing.assert_array_equal(out, expected)
+    for is_exclusive in (False, True):
+        expected_masks, rows = reference.upsample_threshold(logits, (37, 41), is_exclusive=is_exclusive)
+        masks, statistics = ops.upsample_threshold(InterfaceArray(halves), (37, 41), is_exclusive=is_exclusive)
+        np.testing.assert_array_equal(masks.to_host(), expected_masks)
+        np.testing.assert_array_equal(statistics.to_host().rows, rows.rows)
+
+
 @pytest.mark.parametrize("is_exclusive", [False, True])
 @pytest.mark.parametrize("region", [None, (-1.5, 0.25, 5.0, 3.5)])
 def test_upsampling(ops: CudaMaskOps, hw: tuple[int, int], region: Any, is_exclusive: bool) -> None:

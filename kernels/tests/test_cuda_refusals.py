@@ -32,14 +32,18 @@ def read_only(values: Any) -> InterfaceArray:
 Call = Callable[[CudaMaskOps], object]
 REFUSALS: list[tuple[Call, type[Exception], str]] = [
     # arrays
-    (lambda o: o.fill_holes(LOGITS, 8), TypeError, r"mask_logits: expected float32 \(N, h, w\) .*in the CPU's memory"),
+    (
+        lambda o: o.fill_holes(LOGITS, 8),
+        TypeError,
+        r"mask_logits: expected float32 or float16 \(N, h, w\) .*in the CPU's memory",
+    ),
     (lambda o: o.fill_holes([[1.0]], 8), TypeError, "mask_logits: .*got a list"),
     (lambda o: o.fill_holes(Gpu(LOGITS.astype(float)), 8), TypeError, r"mask_logits: .*got float64 \(1, 4, 4\)"),
     (lambda o: o.fill_holes(Gpu(LOGITS.astype(">f4")), 8), TypeError, "got float32 of the other byte order"),
     (
         lambda o: o.fill_holes(Gpu(LOGITS[0]), 8),
         ValueError,
-        r"mask_logits: expected float32 \(N, h, w\), got .*\(4, 4\)",
+        r"mask_logits: expected float32 or float16 \(N, h, w\), got .*\(4, 4\)",
     ),
     (lambda o: o.fill_holes(Gpu(LOGITS[:, ::2]), 8), ValueError, "with gaps .*: pass a contiguous copy"),
     (lambda o: o.fill_holes(CapsuleArray(LOGITS.transpose(0, 2, 1)), 8), ValueError, "mask_logits: .*another order"),
@@ -62,6 +66,11 @@ REFUSALS: list[tuple[Call, type[Exception], str]] = [
         "out: expected memory beside mask_logits",
     ),
     (lambda o: o.clean_logits(Gpu(LOGITS), 8, 0, out=LOGITS + 1), TypeError, "out: .*in the CPU's memory"),
+    (
+        lambda o: o.clean_logits(Gpu(LOGITS), 8, 0, out=Gpu(LOGITS.astype(np.float16))),
+        TypeError,
+        r"out: expected float32 \(1, 4, 4\), got float16",
+    ),
     (
         lambda o: o.preprocess(Gpu(IMAGE), (4, 4), *UNIT, out=read_only(np.zeros((3, 4, 4), np.float32))),
         ValueError,

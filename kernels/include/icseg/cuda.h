@@ -24,12 +24,20 @@ size_t icseg_clean_logits_workspace(int count, int height, int width, int64_t ho
 int icseg_clean_logits(const float* logits, int count, int height, int width, float threshold, int64_t hole_area,
                        float hole_value, int64_t sprinkle_area, float sprinkle_value, float* cleaned, void* workspace,
                        icseg_stream stream);
+/* The same of FP16 logits, given as their bits, which TensorRT's engines give; the values are rounded to FP16. */
+int icseg_clean_logits_half(const uint16_t* logits, int count, int height, int width, float threshold,
+                            int64_t hole_area, float hole_value, int64_t sprinkle_area, float sprinkle_value,
+                            uint16_t* cleaned, void* workspace, icseg_stream stream);
 
 /* icseg/upsample.h. region: x0, y0, x1, y1 in cells (host memory). statistics: count x 12 int64 as MaskStatistics. */
 size_t icseg_upsample_threshold_workspace(int count);
 int icseg_upsample_threshold(const float* logits, int count, int cells_h, int cells_w, int height, int width,
                              const double region[4], float threshold, float stability_offset, int is_exclusive,
                              uint32_t* words, int64_t* statistics, void* workspace, icseg_stream stream);
+/* The same of FP16 logits; what is interpolated is FP32. */
+int icseg_upsample_threshold_half(const uint16_t* logits, int count, int cells_h, int cells_w, int height, int width,
+                                  const double region[4], float threshold, float stability_offset, int is_exclusive,
+                                  uint32_t* words, int64_t* statistics, void* workspace, icseg_stream stream);
 
 /* icseg/statistics.h */
 size_t icseg_mask_statistics_workspace(int count);

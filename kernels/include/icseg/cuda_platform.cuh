@@ -24,6 +24,11 @@ __device__ inline unsigned long long load_relaxed(const unsigned long long* from
   return *static_cast<const volatile unsigned long long*>(from);
 }
 
+__device__ inline float float_of_half(std::uint16_t bits) {
+  float value;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(value) : "h"(bits));
+  return value;
+}
 
 // How many took one before; whoever takes the last sees all that the others wrote before they took theirs.
 __device__ inline unsigned take_ticket(unsigned* tickets) {

@@ -2,23 +2,29 @@
 #pragma once
 
 #include "icseg/block_sums.cuh"
+#include "icseg/half.cuh"
 #include "icseg/union_find.cuh"
 
 namespace icseg::cuda {
 
+// Logit: float, or std::uint16_t for the bits of a half.
+template <typename Logit>
 struct Limits {
   float threshold;
   std::int32_t hole_area, sprinkle_area;
-  float hole_value, sprinkle_value;
+  Logit hole_value, sprinkle_value;
 };
 
 enum Side : unsigned char { kNeither, kInside, kOutside };
 
-__device__ inline Side side_of(float logit, float threshold) {
-  return logit > threshold ? kInside : logit <= threshold ? kOutside : kNeither;
+template <typename Logit>
+__device__ inline Side side_of(Logit logit, float threshold) {
+  const float value = number_of(logit);
+  return value > threshold ? kInside : value <= threshold ? kOutside : kNeither;
 }
 
-__device__ inline float cleaned_value(float logit, Side side, std::int32_t area, const Limits& limits) {
+template <typename Logit>
+__device__ inline Logit cleaned_value(Logit logit, Side side, std::int32_t area, const Limits<Logit>& limits) {
   if (side == kInside && area <= limits.sprinkle_area) return limits.sprinkle_value;
   if (side == kOutside && area <= limits.hole_area) return limits.hole_value;
   return logit;
@@ -28,7 +34,8 @@ constexpr int kTile = 32, kHalo = 8, kWindow = kTile + 2 * kHalo, kWindowCells =
 
 // Both areas at most kHalo, in one launch: a component of at most kHalo cells with a cell in the tile lies within the
 // window, and of a larger one more than kHalo cells do, so the window's own components tell. grid: tiles x, tiles y, masks.
-__global__ void clean_small_kernel(const float* logits, int height, int width, Limits limits, float* cleaned) {
+template <typename Logit>
+__global__ void clean_small_kernel(const Logit* logits, int height, int width, Limits<Logit> limits, Logit* cleaned) {
   ICSEG_SHARED(std::int32_t, parents, kWindowCells);
   ICSEG_SHARED(std::int32_t, areas, kWindowCells);
   ICSEG_SHARED(unsigned char, sides, kWindowCells);
@@ -83,10 +90,11 @@ __global__ void clean_start_kernel(int cells, std::int32_t* parents, std::int32_
   areas[at] = 0;
 }
 
-__global__ void clean_unite_kernel(const float* logits, int height, int width, float threshold, std::int32_t* parents) {
+template <typename Logit>
+__global__ void clean_unite_kernel(const Logit* logits, int height, int width, float threshold, std::int32_t* parents) {
   const int cell = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x), cells = height * width;
   if (cell >= cells) return;
-  const float* of_mask = logits + static_cast<std::size_t>(blockIdx.y) * cells;
+  const Logit* of_mask = logits + static_cast<std::size_t>(blockIdx.y) * cells;
   std::int32_t* sets = parents + static_cast<std::size_t>(blockIdx.y) * cells;
   const Side side = side_of(of_mask[cell], threshold);
   if (side == kNeither) return;
@@ -108,8 +116,9 @@ __global__ void clean_count_kernel(int cells, const std::int32_t* parents, std::
   atomicAdd(areas + start + root_of(parents + start, cell), 1);
 }
 
-__global__ void clean_apply_kernel(const float* logits, int cells, Limits limits, const std::int32_t* parents,
-                                   const std::int32_t* areas, float* cleaned) {
+template <typename Logit>
+__global__ void clean_apply_kernel(const Logit* logits, int cells, Limits<Logit> limits, const std::int32_t* parents,
+                                   const std::int32_t* areas, Logit* cleaned) {
   const int cell = static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
   if (cell >= cells) return;
   const std::size_t start = static_cast<std::size_t>(blockIdx.y) * cells, at = start + cell;

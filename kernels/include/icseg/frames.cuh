@@ -2,6 +2,7 @@
 // icseg/overlay.h and icseg/packing.h.
 #pragma once
 
+#include "icseg/half.cuh"
 #include "icseg/preprocess.h"
 #include "icseg/taps.cuh"
 #include "icseg/yuv.h"
@@ -42,22 +43,6 @@ __device__ inline Rgb pixel_of(const FrameView& frame, int x, int y) {
     }
   }
   return {{0, 0, 0}};
-}
-
-// IEEE 754 half, round to nearest even; the values here are finite and small.
-__device__ inline std::uint16_t half_bits(float value) {
-  union {
-    float value;
-    std::uint32_t bits;
-  } whole = {value};
-  const std::uint32_t sign = whole.bits >> 16 & 0x8000u, magnitude = whole.bits & 0x7fffffffu;
-  if (magnitude >= 0x477ff000u) return static_cast<std::uint16_t>(sign | 0x7c00u);
-  if (magnitude < 0x38800000u) {
-    whole.bits = magnitude;
-    whole.value += 0.5f;  // the addition rounds at the place where a subnormal half ends
-    return static_cast<std::uint16_t>(sign | (whole.bits - 0x3f000000u));
-  }
-  return static_cast<std::uint16_t>(sign | (magnitude - 0x38000000u + 0xfffu + (magnitude >> 13 & 1u)) >> 13);
 }
 
 __device__ inline void put(float* place, float value) { *place = value; }

@@ -1,16 +1,19 @@
 // Low-resolution logits to bit masks at the camera's size with their statistics, one launch for all objects.
 #pragma once
 
+#include "icseg/half.cuh"
 #include "icseg/statistics.cuh"
 #include "icseg/taps.cuh"
 
 namespace icseg::cuda {
 
-__device__ inline float value_at(const float* logits, int cells_w, const Tap& column, const Tap& row) {
-  const float* top = logits + static_cast<std::size_t>(row.left) * cells_w;
-  const float* bottom = logits + static_cast<std::size_t>(row.right) * cells_w;
-  return mixed(mixed(top[column.left], top[column.right], column.weight),
-               mixed(bottom[column.left], bottom[column.right], column.weight), row.weight);
+// Logit: float, or std::uint16_t for the bits of a half.
+template <typename Logit>
+__device__ inline float value_at(const Logit* logits, int cells_w, const Tap& column, const Tap& row) {
+  const Logit* top = logits + static_cast<std::size_t>(row.left) * cells_w;
+  const Logit* bottom = logits + static_cast<std::size_t>(row.right) * cells_w;
+  return mixed(mixed(number_of(top[column.left]), number_of(top[column.right]), column.weight),
+               mixed(number_of(bottom[column.left]), number_of(bottom[column.right]), column.weight), row.weight);
 }
 
 struct Levels {
@@ -18,14 +21,15 @@ struct Levels {
 };
 
 // words: masks x height x gridDim.x. Otherwise as mask_statistics_kernel.
-__global__ void upsample_threshold_kernel(const float* logits, int cells_h, int cells_w, AxisMap columns, AxisMap rows,
+template <typename Logit>
+__global__ void upsample_threshold_kernel(const Logit* logits, int cells_h, int cells_w, AxisMap columns, AxisMap rows,
                                           int height, int width, Levels levels, std::uint32_t* words, Counter* totals,
                                           unsigned* tickets) {
   ICSEG_SHARED(Counter, partial, kWarps * kStatisticsFields);
   const int row_words = static_cast<int>(gridDim.x), mask = static_cast<int>(blockIdx.z);
   const int x = static_cast<int>(blockIdx.x * kWarp + threadIdx.x);
   const int top = static_cast<int>(blockIdx.y) * kBlockRows + static_cast<int>(threadIdx.y) * kRowsPerThread;
-  const float* of_mask = logits + static_cast<std::size_t>(mask) * cells_h * cells_w;
+  const Logit* of_mask = logits + static_cast<std::size_t>(mask) * cells_h * cells_w;
   const Tap column = tap_of(columns, x < width ? x : width - 1);
   ColumnSums sums;
   for (int y = top; y < top + kRowsPerThread && y < height; ++y) {  // the same for all lanes of a warp
@@ -53,7 +57,8 @@ __global__ void upsample_threshold_kernel(const float* logits, int cells_h, int 
 }
 
 // A pixel that several masks hold stays with the first of the highest value. One thread a word.
-__global__ void resolve_overlaps_kernel(const float* logits, int masks, int cells_h, int cells_w, AxisMap columns,
+template <typename Logit>
+__global__ void resolve_overlaps_kernel(const Logit* logits, int masks, int cells_h, int cells_w, AxisMap columns,
                                         AxisMap rows, int height, int row_words, std::uint32_t* words) {
   const std::size_t at = static_cast<std::size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
   const std::size_t mask_words = static_cast<std::size_t>(height) * row_words;

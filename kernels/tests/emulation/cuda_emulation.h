@@ -157,6 +157,15 @@ Value load_relaxed(const Value* from) {
   return __atomic_load_n(from, __ATOMIC_RELAXED);
 }
 
+inline float float_of_half(std::uint16_t bits) {
+  const std::uint32_t magnitude = static_cast<std::uint32_t>(bits & 0x7fffu) << 13;
+  const bool is_finite = (bits & 0x7c00u) != 0x7c00u;
+  // the exponents' origins are 112 apart; a subnormal half is a subnormal float here, and comes out right too
+  float value = ::emulation::value_of<float>(is_finite ? magnitude : magnitude | 0x7f800000u);
+  if (is_finite) value *= 0x1p112f;
+  return (bits & 0x8000u) != 0 ? -value : value;
+}
+
 inline unsigned take_ticket(unsigned* tickets) {
   ::emulation::yield_sometimes();
   return __atomic_fetch_add(tickets, 1u, __ATOMIC_ACQ_REL);

@@ -41,7 +41,9 @@ _WORKSPACES: dict[str, tuple[Any, ...]] = {
 }
 _OPERATIONS: dict[str, tuple[Any, ...]] = {
     "icseg_clean_logits": (*_MASKS, _f32, _i64, _f32, _i64, _f32, _gpu, _gpu, _stream),
+    "icseg_clean_logits_half": (*_MASKS, _f32, _i64, _f32, _i64, _f32, _gpu, _gpu, _stream),
     "icseg_upsample_threshold": (*_MASKS, _int, _int, _doubles, _f32, _f32, _int, _gpu, _gpu, _gpu, _stream),
+    "icseg_upsample_threshold_half": (*_MASKS, _int, _int, _doubles, _f32, _f32, _int, _gpu, _gpu, _gpu, _stream),
     "icseg_mask_statistics": (*_MASKS, _gpu, _gpu, _stream),
     "icseg_connected_components": (*_MASKS, _int, _int, _gpu, _gpu, _gpu, _gpu, _stream),
     "icseg_largest_component": (_gpu, _gpu, _gpu, _int, _int, _int, _int, _gpu, _gpu, _stream),

@@ -33,7 +33,7 @@ class LogitOperations(Launcher):
         """Holes filled and sprinkles removed; both are those of the logits given. One launch for areas up to 8.
 
         Args:
-            mask_logits: (N, h, w) float32.
+            mask_logits: (N, h, w) float32 or float16; the result is of the same.
             out: where the result goes, as large as the logits, and not they themselves; None: new memory.
         """
         logits = self._logits(mask_logits)
@@ -41,11 +41,18 @@ class LogitOperations(Launcher):
         check_count("max_sprinkle_px", max_sprinkle_px, what="cells")
         check_finite("threshold", threshold)
         filled = hole_value(variant, threshold)
-        cleaned = self._new(logits.shape, np.float32) if out is None else self._logits_out(out, logits)
+        cleaned = self._new(logits.shape, logits.type_name) if out is None else self._logits_out(out, logits)
         areas = (max_hole_px, max_sprinkle_px)
         workspace = self._workspace("icseg_clean_logits", *logits.shape, *areas)
         limits = (threshold, max_hole_px, filled, max_sprinkle_px, threshold - IMAGE_MARGIN)
-        self._run("icseg_clean_logits", logits.pointer, *logits.shape, *limits, cleaned.pointer, workspace.pointer)
+        self._run(
+            _of_type("icseg_clean_logits", logits),
+            logits.pointer,
+            *logits.shape,
+            *limits,
+            cleaned.pointer,
+            workspace.pointer,
+        )
         return cleaned
 
     def fill_holes(
@@ -71,7 +78,7 @@ class LogitOperations(Launcher):
         """Masks at the camera's size from low-resolution logits, with what is read off them, in one launch.
 
         Args:
-            mask_logits: (N, h, w) float32.
+            mask_logits: (N, h, w) float32, or float16, which is interpolated in float32.
         """
         logits = self._logits(mask_logits)
         count, cells_h, cells_w = logits.shape
@@ -89,7 +96,8 @@ class LogitOperations(Launcher):
         workspace = self._workspace("icseg_upsample_threshold", count)
         options = ((ctypes.c_double * 4)(*region), threshold, stability_offset, int(is_exclusive))
         outputs = (words.pointer, rows.pointer, workspace.pointer)
-        self._run("icseg_upsample_threshold", logits.pointer, *logits.shape, *hw, *options, *outputs)
+        operation = _of_type("icseg_upsample_threshold", logits)
+        self._run(operation, logits.pointer, *logits.shape, *hw, *options, *outputs)
         return DeviceBitMasks(words, hw[1]), DeviceStatistics(rows)
 
     def upsample_threshold(
@@ -100,14 +108,18 @@ class LogitOperations(Launcher):
         return self.unpack_masks(bits), statistics
 
     def _logits(self, mask_logits: Any) -> DeviceView:
-        expected = "float32 (N, h, w)"
-        view = contiguous_view(mask_logits, "mask_logits", expected, ("float32",), (3,), self._stream)
+        expected, types = "float32 or float16 (N, h, w)", ("float32", "float16")
+        view = contiguous_view(mask_logits, "mask_logits", expected, types, (3,), self._stream)
         check_batch("mask_logits", view.shape)
         return view
 
     def _logits_out(self, out: Any, logits: DeviceView) -> DeviceArray:
-        given = self._given(out, f"float32 {logits.shape}", np.dtype(np.float32), logits.shape)
+        given = self._given(out, str(logits), np.dtype(logits.type_name), logits.shape)
         size = int(np.prod(logits.shape, dtype=np.int64)) * logits.item_bytes
         if given.pointer < logits.pointer + size and logits.pointer < given.pointer + size:
             raise ValueError("out: expected memory beside mask_logits, got some of theirs")
         return given
+
+
+def _of_type(operation: str, logits: DeviceView) -> str:
+    return f"{operation}_half" if logits.type_name == "float16" else operation
