@@ -6,16 +6,20 @@ way back.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from host_gpu import CapsuleArray, HostStream, InterfaceArray
 
+from icseg.inference.cuda_stream import CudaStream
 from icseg.mask_ops import reference
 from icseg.mask_ops.bit_masks import BitMasks
 from icseg.mask_ops.cuda import CudaMaskOps
 from icseg.types import Logits, MaskBool
+from tests.inference.cuda_double import CudaDouble
 
 SIZES = [(1, 1), (1, 97), (9, 33), (40, 64)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -291,9 +295,12 @@ def test_a_result_is_a_gpu_array_for_others(ops: CudaMaskOps, stream: HostStream
         "stream": stream.handle,
     }
     assert isinstance(bits.to_host(), BitMasks)
+    words = np.zeros((1, 9, 2), np.uint32)
+    words.flags.writeable = False
+    assert ops.bit_masks(CapsuleArray(words), 33).words.__cuda_array_interface__["data"] == (words.ctypes.data, True)
 
 
-def test_a_result_of_another_stream_is_waited_for(ops: CudaMaskOps, stream: HostStream, library: Any) -> None:
+def test_a_result_of_another_stream_is_waited_for(ops: CudaMaskOps, stream: HostStream, library: Path) -> None:
     other = HostStream()
     other.handle = 78
     bits = CudaMaskOps(other, library).pack_masks(InterfaceArray(masks_of((9, 33))))
@@ -302,3 +309,20 @@ def test_a_result_of_another_stream_is_waited_for(ops: CudaMaskOps, stream: Host
     ops.fill_holes(InterfaceArray(logits_of((9, 33)), stream=79), 8)
     ops.fill_holes(InterfaceArray(logits_of((9, 33)), stream=stream.handle), 8)
     assert stream.waited == [78, 79]
+
+
+def test_on_the_runtimes_stream(monkeypatch: pytest.MonkeyPatch, library: Path) -> None:
+    """Over a double of cuda-python whose copies wait until somebody synchronizes."""
+    cuda = CudaDouble()
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cuda)
+    ops = CudaMaskOps(CudaStream(), library)
+    logits = logits_of((40, 64))
+    expected, rows = reference.upsample_threshold(reference.fill_holes(logits, 8), (37, 41))
+    bits, statistics = ops.upsample_threshold_bits(ops.fill_holes(CapsuleArray(logits), 8), (37, 41))
+    texts = ops.rle_encode(bits)
+    assert "cudaStreamSynchronize" not in cuda.calls
+    np.testing.assert_array_equal(reference.unpack_masks(bits.to_host()), expected)
+    np.testing.assert_array_equal(statistics.to_host().rows, rows.rows)
+    assert texts.to_host() == [reference.rle_encode(mask) for mask in expected]
+    del ops, bits, statistics, texts
+    assert not cuda.live

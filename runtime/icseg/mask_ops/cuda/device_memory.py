@@ -116,6 +116,7 @@ class DeviceArray:
 
     Args:
         owner: what holds the memory.
+        is_read_only: the owner does not want it written to.
 
     Attributes:
         stream: that writes it.
@@ -125,13 +126,21 @@ class DeviceArray:
     """
 
     def __init__(
-        self, stream: DeviceStream, pointer: int, shape: tuple[int, ...], dtype: npt.DTypeLike, owner: object
+        self,
+        stream: DeviceStream,
+        pointer: int,
+        shape: tuple[int, ...],
+        dtype: npt.DTypeLike,
+        owner: object,
+        *,
+        is_read_only: bool = False,
     ) -> None:
         self.pointer = pointer
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.stream = stream
         self._owner = owner
+        self._is_read_only = is_read_only
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -142,7 +151,7 @@ class DeviceArray:
         return {
             "shape": self.shape,
             "typestr": self.dtype.str,
-            "data": (self.pointer if size else 0, False),
+            "data": (self.pointer if size else 0, self._is_read_only),
             "strides": None,
             "version": 3,
             "stream": self.stream.handle or LEGACY_STREAM,

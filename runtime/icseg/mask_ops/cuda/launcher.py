@@ -41,7 +41,7 @@ class Launcher:
         return self._pool.take(self._library.workspace_bytes(operation, *arguments))
 
     def _array_of(self, view: DeviceView, dtype: npt.DTypeLike) -> DeviceArray:
-        return DeviceArray(self._stream, view.pointer, view.shape, dtype, view)
+        return DeviceArray(self._stream, view.pointer, view.shape, dtype, view, is_read_only=view.is_read_only)
 
     def _given(self, out: Any, expected: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> DeviceArray:
         view = contiguous_view(out, "out", expected, (dtype.name,), (len(shape),), self._stream, is_output=True)

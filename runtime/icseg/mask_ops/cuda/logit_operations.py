@@ -101,10 +101,24 @@ class LogitOperations(Launcher):
         return DeviceBitMasks(words, hw[1]), DeviceStatistics(rows)
 
     def upsample_threshold(
-        self, mask_logits: Any, hw: tuple[int, int], **options: Any
+        self,
+        mask_logits: Any,
+        hw: tuple[int, int],
+        *,
+        threshold: float = 0.0,
+        stability_offset: float = STABILITY_OFFSET,
+        region_cells: Box | None = None,
+        is_exclusive: bool = False,
     ) -> tuple[DeviceArray, DeviceStatistics]:
-        """As ``upsample_threshold_bits``, with the same options, to (N, H, W) bool."""
-        bits, statistics = self.upsample_threshold_bits(mask_logits, hw, **options)
+        """As ``upsample_threshold_bits``, to (N, H, W) bool; one launch more."""
+        bits, statistics = self.upsample_threshold_bits(
+            mask_logits,
+            hw,
+            threshold=threshold,
+            stability_offset=stability_offset,
+            region_cells=region_cells,
+            is_exclusive=is_exclusive,
+        )
         return self.unpack_masks(bits), statistics
 
     def _logits(self, mask_logits: Any) -> DeviceView:

@@ -162,7 +162,7 @@ class MaskOperations(Launcher):
         """The masks of COCO's compressed run lengths.
 
         Args:
-            encoded: one text a mask: of ``rle_encode``, or on the host.
+            encoded: one text a mask: of ``rle_encode``, or on the host, which a recording cannot have.
             hw: of each mask in pixels.
             run_capacity: runs that a text may have; None: as many as the longest can have.
         """

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from icseg.mask_ops.cuda.device_memory import DeviceArray, DevicePool, DeviceStream
 from icseg.mask_ops.cuda.ranges import check_share
 
-KEPT = 64
-"""Sets of styles: a copy to the GPU in the middle of a recording could not be repeated."""
+KEPT = 1024
+"""Sets of styles. A recording has the address of its set, and no copy: it is good while the set is among these."""
 _STYLE = np.dtype(
     [
         ("fill", np.uint8, 3),
