@@ -21,6 +21,7 @@ from icseg.dialogue.language import NOTHING_SAID, Description, Rank, Vocabulary
 from icseg.dialogue.language_command import parse_command
 from icseg.dialogue.questions import QuestionConfig, Situation, best_question
 from icseg.errors import ConfigError
+from icseg.types import Box
 
 VOCABULARY = Vocabulary(("mug", "bowl", "can"), ("red", "blue", "white"))
 EXACT = 1e-9
@@ -205,6 +206,25 @@ def test_a_near_thing_does_not_pass_for_a_big_one() -> None:
     far, near = thing(x=0.2, y=0.4, size=1.0), thing(x=0.8, y=0.9, size=(0.9 + 0.4) / (0.4 + 0.4))
     found = find_candidates([far.detection, near.detection], HW, CONFIG)
     assert found[0].size_log == pytest.approx(found[1].size_log)
+
+
+def sizes_of(kind: str, *boxes: Box, config: CandidateConfig = CONFIG) -> list[float]:
+    found = find_candidates([Detection(box, 1.0, {kind: 1.0}, {"red": 1.0}) for box in boxes], HW, config)
+    return [candidate.size_log for candidate in found]
+
+
+def test_a_spoon_that_points_away_is_as_large_as_one_that_lies_across() -> None:
+    across, away = (100, 240, 200, 250), (300, 220, 310, 270)
+    first, second = sizes_of("spoon", across, away)
+    assert abs(first - second) < 0.05
+    first, second = sizes_of("spoon", across, away, config=CandidateConfig(horizon=-100.0))
+    assert first - second > 0.5  # as they look
+
+
+def test_a_box_that_is_turned_or_half_hidden_keeps_its_size() -> None:
+    whole, turned, half_hidden = (50, 150, 110, 250), (200, 150, 280, 250), (350, 150, 380, 250)
+    sizes = sizes_of("box", whole, turned, half_hidden)
+    assert max(sizes) - min(sizes) < 1e-6
 
 
 def test_the_keyframe_shows_the_thing_larger_but_not_cut() -> None:
