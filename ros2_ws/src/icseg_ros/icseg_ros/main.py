@@ -14,6 +14,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.signals import SignalHandlerOptions
 
+from icseg_ros.memory import give_back_images
 from icseg_ros.node import ClarifySegmentNode
 
 THREADS = 4
@@ -24,6 +25,7 @@ LOOK_S = 0.5
 
 def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNode] = ClarifySegmentNode) -> int:
     """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1). ``make`` makes the node."""
+    give_back_images()
     # rclpy's own handler takes the context away while the worker still publishes
     rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
     is_over = threading.Event()
