@@ -214,17 +214,11 @@ def sizes_of(kind: str, *boxes: Box, config: CandidateConfig = CONFIG) -> list[f
 
 
 def test_a_spoon_that_points_away_is_as_large_as_one_that_lies_across() -> None:
-    across, away = (100, 240, 200, 250), (300, 220, 310, 270)
+    across, away = (100, 240, 200, 250), (300, 205, 310, 255)
     first, second = sizes_of("spoon", across, away)
     assert abs(first - second) < 0.05
     first, second = sizes_of("spoon", across, away, config=CandidateConfig(horizon=-100.0))
     assert first - second > 0.5  # as they look
-
-
-def test_a_box_that_is_turned_or_half_hidden_keeps_its_size() -> None:
-    whole, turned, half_hidden = (50, 150, 110, 250), (200, 150, 280, 250), (350, 150, 380, 250)
-    sizes = sizes_of("box", whole, turned, half_hidden)
-    assert max(sizes) - min(sizes) < 1e-6
 
 
 def test_the_keyframe_shows_the_thing_larger_but_not_cut() -> None:

@@ -23,8 +23,8 @@ FLAT_KINDS = frozenset(
 FLAT_STRETCH = 2.0
 """So much shorter looks what points away from a camera that looks down at about 35 degrees than what lies across."""
 FLAT_HORIZON = 0.2
-"""The horizon for the middles of what lies, below the one for the feet of what stands. Both numbers are fitted on 400
-simulated tables: of the pairs of spoons of two sizes none is taken the wrong way round, by the diagonal 13 % are."""
+"""So much lower than for what stands is the horizon for what lies. Both numbers are fitted on 360 simulated tables: of
+the detected pairs of spoons of two sizes 8 % are taken the wrong way round, and 17 % without."""
 AS_THEY_LOOK = -100.0
 """The horizon that compares sizes as they look."""
 
@@ -112,12 +112,9 @@ def _size_log(box: Box, height: int, horizon: float, *, is_flat: bool) -> float:
     """Logarithm of a real size, but for what things of one kind have in common."""
     wide, high = box[2] - box[0], box[3] - box[1]
     if is_flat and horizon > AS_THEY_LOOK:
-        seen, at, horizon = math.hypot(wide, FLAT_STRETCH * high), box_center(box)[1], horizon + FLAT_HORIZON
-    else:
-        # turned, or hidden on one side, a thing that stands changes its shorter side more
-        seen, at = max(wide, high), box[3]
-    # nothing above the horizon is on a table
-    return math.log(seen) - math.log(max(at / height - horizon, 0.05))
+        high, horizon = FLAT_STRETCH * high, horizon + FLAT_HORIZON
+    # The diagonal changes least when a thing turns. Nothing above the horizon is on a table.
+    return math.log(math.hypot(wide, high)) - math.log(max(box[3] / height - horizon, 0.05))
 
 
 def link_views(
