@@ -98,9 +98,19 @@ const char* rle_decode(std::string_view encoded, int height, int width, std::uin
   int shift = 0;
   std::size_t runs = 0;
   bool is_inside = false;
+  // Of the place: counted along, because most runs end in the column where they begin, and a division is slow.
+  int x = 0, y = 0;
+  const auto advance = [&](std::int64_t by) {
+    const std::int64_t below = y + by;
+    if (below < height) {
+      y = static_cast<int>(below);
+    } else {
+      x += static_cast<int>(below / height);
+      y = static_cast<int>(below % height);
+    }
+  };
   // Row 0 gets each column's first pixel, every other row the pixels that differ from the one above.
-  const auto change = [&](std::int64_t at) {
-    const auto x = static_cast<int>(at / height), y = static_cast<int>(at % height);
+  const auto change = [&] {
     if (y != 0) words[static_cast<std::size_t>(y) * count + x / kWordBits] ^= 1u << (x % kWordBits);
   };
   for (const char character : encoded) {
@@ -110,14 +120,18 @@ const char* rle_decode(std::string_view encoded, int height, int width, std::uin
     value |= static_cast<std::int64_t>(group & 0x1f) << shift;
     shift += 5;
     if ((group & 0x20) != 0) continue;
-    if ((group & 0x10) != 0) value -= std::int64_t{1} << shift;
+    // the sign, without a branch: of noise every second one would be guessed wrong
+    value -= static_cast<std::int64_t>((group >> 4) & 1) << shift;
     if (runs > 2) value += two_before;
     if (value < 0 || value > pixels - place) return "expected runs of at least 0 that fill the mask, no more";
     if (is_inside && value > 0) {
-      change(place);
-      change(place + value);
-      const std::int64_t first = (place + height - 1) / height, end = (place + value + height - 1) / height;
-      set_bits(words, static_cast<int>(first), static_cast<int>(end));
+      change();
+      const int first = x + (y > 0);
+      advance(value);
+      change();
+      if (const int end = x + (y > 0); first < end) set_bits(words, first, end);
+    } else {
+      advance(value);
     }
     place += value;
     is_inside = !is_inside;
