@@ -78,6 +78,8 @@ _new_capsule = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_cha
     ("PyCapsule_New", ctypes.pythonapi)
 )
 _CODES = {"i": 0, "u": 1, "f": 2, "b": 6}
+_lent: dict[int, CapsuleArray] = {}
+"""By address: what a capsule leads to lives until its deleter is called, whoever else forgets it."""
 
 
 class CapsuleArray:
@@ -110,7 +112,7 @@ class CapsuleArray:
         self._managed: Any = None
 
     def _delete(self, address: int) -> None:
-        assert address == ctypes.addressof(self._managed)
+        assert _lent.pop(address) is self
         self.deleted += 1
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -136,4 +138,6 @@ class CapsuleArray:
         if self._steps is not None:
             tensor.strides = ctypes.cast(self._steps, ctypes.POINTER(ctypes.c_int64))
         name = dlpack._VERSIONED if self._is_versioned else dlpack._NAME
-        return _new_capsule(ctypes.addressof(self._managed), name, None)
+        address = ctypes.addressof(self._managed)
+        _lent[address] = self
+        return _new_capsule(address, name, None)
