@@ -8,7 +8,7 @@ import time
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from mask_pictures import SIZES, blobs, logits, masks, spiral
 
 from icseg.mask_ops import native, reference
@@ -139,6 +139,7 @@ def test_run_lengths(mask: MaskBool) -> None:
 
 
 @EXAMPLES
+@example(text=b"\0", hw=(0, 5))
 @given(text=st.binary(max_size=12), hw=st.tuples(st.integers(0, 9), st.integers(0, 9)))
 def test_any_text_is_decoded_or_refused_alike(text: bytes, hw: tuple[int, int]) -> None:
     text = bytes(48 + byte % 66 for byte in text)

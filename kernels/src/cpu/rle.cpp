@@ -102,7 +102,7 @@ const char* rle_decode(std::string_view encoded, int height, int width, std::uin
   int x = 0, y = 0;
   const auto advance = [&](std::int64_t by) {
     const std::int64_t below = y + by;
-    if (below < height) {
+    if (below < height || by == 0) {  // a mask may have no rows
       y = static_cast<int>(below);
     } else {
       x += static_cast<int>(below / height);
