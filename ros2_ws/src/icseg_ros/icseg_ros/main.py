@@ -56,9 +56,12 @@ def _spin(executor: Executor) -> None:
             executor.spin()
         except ExternalShutdownException:
             return
-        except (InvalidHandle, rclpy_implementation.RCLError):
-            # rclpy 7 stumbles over what is destroyed while it gathers what to wait for, as a clean-up does: clients and
-            # publishers by the first, actions by the second
+        # rclpy 7 stumbles over what is destroyed while it gathers what to wait for, as a clean-up does
+        except InvalidHandle:  # clients, publishers
+            continue
+        except rclpy_implementation.RCLError as error:  # actions; by this class any other trouble is told too
+            if "pointer is invalid" not in str(error):
+                raise
             continue
         return
 

@@ -41,6 +41,7 @@ def test_it_ends_with_the_executor_and_with_the_context(end: Exception | None) -
     assert spun(end, None) == 1
 
 
-def test_a_defect_ends_it() -> None:
-    with pytest.raises(ZeroDivisionError):
-        spun(ZeroDivisionError("a defect"), None)
+@pytest.mark.parametrize("defect", [ZeroDivisionError("a defect"), rclpy_implementation.RCLError("no memory")])
+def test_a_defect_ends_it(defect: Exception) -> None:
+    with pytest.raises(type(defect)):
+        spun(defect, None)
