@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNo
     node = make()
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(node)
-    spinner = threading.Thread(target=_spin, args=(executor,), name="spin")
+    spinner = threading.Thread(target=spin, args=(executor,), name="spin")
     spinner.start()
     try:
         if node.get_parameter("autostart").value and node.trigger_configure() is TransitionCallbackReturn.SUCCESS:
@@ -50,7 +50,12 @@ def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNo
     return 0 if is_over.is_set() else 1
 
 
-def _spin(executor: Executor) -> None:
+def spin(executor: Executor) -> None:
+    """Spin until the executor or the context ends.
+
+    Raises:
+        Exception: what a callback raises.
+    """
     while True:
         try:
             executor.spin()

@@ -22,6 +22,7 @@ from std_msgs.msg import String
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
 from icseg.tracker.scripted import ScriptedTracker
 from icseg_ros.announcer import LATCHED
+from icseg_ros.main import spin
 from icseg_ros.models import Models
 from icseg_ros.node import ClarifySegmentNode
 
@@ -75,7 +76,7 @@ class Rig:
         self.executor = MultiThreadedExecutor(4, context=self.context)
         self.executor.add_node(self.node)
         self.executor.add_node(self.client)
-        self._spinner = threading.Thread(target=self.executor.spin, daemon=True)
+        self._spinner = threading.Thread(target=spin, args=(self.executor,), daemon=True)
         self._spinner.start()
         self.sent = 0
         self.encoding, self.hw = "rgb8", HW

@@ -16,6 +16,7 @@ from rclpy.executors import MultiThreadedExecutor, ShutdownException
 from rclpy.node import Node
 from std_msgs.msg import String
 
+from icseg_ros.main import spin
 from icseg_ros.speech import Heard, Speech, SpeechSettings
 from icseg_ros.speech.interface import set_field
 
@@ -79,7 +80,7 @@ class Robot(Side):
 
     def _spin(self) -> None:
         with suppress(ShutdownException):
-            self.executor.spin()
+            spin(self.executor)
 
     def close(self) -> None:
         """End the thread, then free everything: a node does not free its action servers itself."""

@@ -65,8 +65,10 @@ def test_every_mask_is_of_an_image_of_the_camera(tmp_path: Path) -> None:
     try:
         with Running(commands) as running:
             end = node.get_clock().now().nanoseconds + DEADLINE_S * 1e9
-            while len(masks) < MASKS and node.get_clock().now().nanoseconds < end:
+            while node.get_clock().now().nanoseconds < end:
                 executor.spin_once(0.1)
+                if len(masks) >= MASKS and len(between(masks, images)) > MASKS / 4:
+                    break
             codes = running.interrupt()
             assert not running.left_behind()
             said = running.output("clarify_segment_node")
@@ -79,9 +81,8 @@ def test_every_mask_is_of_an_image_of_the_camera(tmp_path: Path) -> None:
     assert len(masks) >= MASKS
     stamps = [stamp(mask) for mask in masks]
     assert stamps == sorted(set(stamps))
-    # under load the observer may still wait for the newest of the camera's messages
-    judged = [mask for mask in masks if stamp(mask) <= max(images)]
-    assert len(judged) > MASKS / 4
+    judged = between(masks, images)
+    assert len(judged) > MASKS / 4, (len(masks), len(images))
     for mask in judged:
         image = images[stamp(mask)]
         assert mask.header == image.header
@@ -93,6 +94,14 @@ def test_every_mask_is_of_an_image_of_the_camera(tmp_path: Path) -> None:
     assert (states[-1].turns, states[-1].transcript[1][:12]) == (1, "icseg: Which")
     assert overlays
     assert overlays[-1].format.startswith("rgb8; jpeg")
+
+
+def between(masks: list[Image], images: dict[tuple[int, int], CameraInfo]) -> list[Image]:
+    """Masks from the first to the last image that the observer knows of.
+
+    Under load it finds the camera later than the node, and waits for the newest of the camera's messages.
+    """
+    return [mask for mask in masks if images and min(images) <= stamp(mask) <= max(images)]
 
 
 def stamp(message: Image | CompressedImage | CameraInfo) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.impl.implementation_singleton import rclpy_implementation
 
-from icseg_ros.main import _spin
+from icseg_ros.main import spin
 
 
 class Scripted:
@@ -27,7 +27,7 @@ class Scripted:
 def spun(*ends: Any) -> int:
     """How many of the ends were not come to."""
     executor = Scripted(*ends)
-    _spin(cast(Executor, executor))
+    spin(cast(Executor, executor))
     return len(executor.ends)
 
 
