@@ -273,6 +273,22 @@ def test_an_unsure_detector_leads_to_a_question() -> None:
     assert isinstance(unsure.advance(), Ask)
 
 
+def seen_as(detections: list[Detection], command: str) -> Talk:
+    return Talk([draw_table([], hw=(480, 640))], command, FixedDetector(detections))
+
+
+def test_things_that_may_be_called_so_are_told_apart_by_place() -> None:
+    """Cut off by the border a box looks as much like a bottle: the row of boxes does not surely hold it."""
+    doubtful = Detection((0, 130, 40, 280), 0.9, {"bottle": 0.48, "box": 0.33, "can": 0.19}, {"purple": 1.0})
+    clear = Detection((466, 97, 542, 190), 0.9, {"box": 1.0}, {"purple": 1.0})
+    dialogue = seen_as([doubtful, clear], "the purple box")
+    assert isinstance(dialogue.advance(), Ask)
+    assert dialogue.questions == ["Which purple box: the left one or the right one?"]
+    outcome = dialogue.say_next("left")
+    assert isinstance(outcome, Target)
+    assert box_iou(outcome.box_image_px, doubtful.box_image_px) > SAME_BOX_IOU
+
+
 def test_only_the_newest_frame_is_looked_at_before_the_first_question() -> None:
     frames = [draw_table(TABLE, index=index) for index in range(6)]
     detector = CountingDetector(*frames)

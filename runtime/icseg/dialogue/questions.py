@@ -6,7 +6,7 @@ likelihoods out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ MIN_PLACE = 0.15
 """Chance from which a place is offered: two things that stand level may each be counted first."""
 ATTRIBUTES = ("colour", "kind", "place", "depth", "size")
 """In the order of preference among questions that split equally well."""
+_AXES: dict[str, Axis] = {"place": "x", "depth": "y"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +117,22 @@ def best_question(
         "size": lambda s, _, c: _size_question(s, c),
     }
     questions = [builders[name](situation, vocabulary, config) for name in ATTRIBUTES if name not in closed]
-    worth = [q for q in questions if q is not None and q.gain_bits >= config.min_gain_bits and q.text not in closed]
+    worth = _worth(questions, config, closed)
+    if not worth:
+        rows = (
+            _row_question(situation, axis, config, of_live=True)
+            for attribute, axis in _AXES.items()
+            if attribute not in closed
+        )
+        worth = _worth(rows, config, closed)
     if not worth:
         return None
     most = max(question.gain_bits for question in worth)
     return next(question for question in worth if question.gain_bits >= most - config.equal_gain_bits)
+
+
+def _worth(questions: Iterable[Question | None], config: QuestionConfig, closed: Collection[str]) -> list[Question]:
+    return [q for q in questions if q is not None and q.gain_bits >= config.min_gain_bits and q.text not in closed]
 
 
 def noun_phrase(said: Description) -> str:
@@ -168,9 +180,18 @@ def _look_question(
     return _question(situation, attribute, text, options, likelihood, group, config.slip)
 
 
-def _row_question(situation: Situation, axis: Axis, config: QuestionConfig) -> Question | None:
-    """Ask for the place in the row of everything that is called as the question calls it."""
+def _row_question(
+    situation: Situation, axis: Axis, config: QuestionConfig, *, of_live: bool = False
+) -> Question | None:
+    """Ask for the place in the row of everything that is called as the question calls it.
+
+    With ``of_live`` the row is what still counts, however unsure it is that it is called so: the last way to tell
+    things apart, and only in words that need no counting.
+    """
     group = look_fit(situation.scope, situation.candidates)
+    if of_live:
+        group = np.zeros(len(group))
+        group[list(situation.live)] = 1.0
     places = place_table(axis, situation.candidates, group)
     held = [place for place in range(len(group)) if places[place, list(situation.live)].max() >= MIN_PLACE]
     if len(held) < 2:
@@ -183,6 +204,8 @@ def _row_question(situation: Situation, axis: Axis, config: QuestionConfig) -> Q
     slip = config.slip * (row - 1)
     if len(held) == row and (names := _ROW_NAMES.get((axis, row))):
         return _question(situation, attribute, f"{which}: {join_words(names)}?", names, likelihood, group, slip)
+    if of_live:
+        return None
     if len(held) > config.max_options:
         text = f"{which}, counting from the {start}: a number from {held[0] + 1} to {held[-1] + 1}?"
         return _question(situation, attribute, text, (), likelihood, group, slip)
