@@ -47,6 +47,21 @@ def test_nobody_disputes_a_place() -> None:
     assert not texts & {"the nearest mug", "the farthest mug"}
 
 
+@pytest.mark.parametrize(("x", "is_spoken_of"), [(0.512, False), (0.53, True)])
+def test_a_narrow_strip_is_not_spoken_of(x: float, is_spoken_of: bool) -> None:
+    table = draw_table([Drawn("box", "blue", 0.5, 0.7, "large"), Drawn("box", "green", x, 0.7, "large")], hw=(480, 640))
+    assert table.mask(1).sum() > 400  # and 69 px high
+    assert ("the blue box" in {command.text for command in commands(table)}) == is_spoken_of
+
+
+@pytest.mark.parametrize("x", [0.0, 0.5, 1.0])
+def test_the_size_of_what_the_border_cuts_is_not_spoken_of(x: float) -> None:
+    table = draw_table([Drawn("mug", "red", x, 0.8, "large"), Drawn("mug", "blue", 0.25, 0.8)])
+    texts = {command.text for command in commands(table)}
+    assert {"the red mug", "the blue mug"} <= texts
+    assert ({"the big mug", "the small mug"} <= texts) == (x == 0.5)
+
+
 def test_what_is_hardly_seen_is_not_spoken_of() -> None:
     # all but a strip of the blue mug is behind the box
     hidden = draw_table(

@@ -1,7 +1,7 @@
 """What a person could say about a simulated frame, and which things it fits in truth: test material for dialogues.
 
-Only things of which enough is seen are spoken of, and only places that nobody would dispute: a person does not call a
-mug "the leftmost" that stands a pixel further left.
+Only things of which enough is seen are spoken of, and only places and sizes that nobody would dispute: a person does
+not call a mug "the leftmost" that stands a pixel further left, nor one "the big mug" whose half is outside the image.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from icseg.dialogue.language import Axis, ordinal_word
 from icseg.sim.truth import SimFrame
 from icseg.sim.truth_words import Facts
 from icseg.sim.user import matching_ids
+from icseg.types import MaskBool
 
 STYLES = ("kind", "colour", "colour_kind", "size_kind", "place", "ordinal", "next_to")
 MIN_SEEN_SHARE = 0.0013
 """Of the image (400 px of 640x480): a thing of which less is seen makes every word that fits it unfair."""
+MIN_SEEN_WIDTH = 0.015
+"""Of the image's width (10 px of 640): a narrower strip beside what hides the rest goes unnoticed, however long."""
 MIN_GAP = 0.03
 """Of the image's side, between the middles (or the feet) of neighbours in a row."""
 MIN_DISTANCE_RATIO = 1.3
@@ -53,8 +57,7 @@ class Command:
 def commands(frame: SimFrame) -> list[Command]:
     """Everything that can fairly be said of a frame, each text once."""
     facts = Facts(frame)
-    counts = np.bincount(frame.instance_ids.ravel(), minlength=256)
-    clear = frozenset(i for i in facts.boxes if counts[i] >= MIN_SEEN_SHARE * frame.instance_ids.size)
+    clear = frozenset(i for i in facts.boxes if _is_clear(frame.mask(i)))
     found: dict[str, Command] = {}
     for style, text in _phrases(facts, clear):
         fitting = matching_ids(text, frame)
@@ -74,6 +77,15 @@ def draw_command(frame: SimFrame, rng: np.random.Generator, *, is_ambiguous: boo
     return pool[int(rng.integers(len(pool)))]
 
 
+def _is_clear(seen: MaskBool) -> bool:
+    """Enough of a thing is seen: the whole of it, and at its widest."""
+    if seen.sum() < MIN_SEEN_SHARE * seen.size:
+        return False
+    # with a frame about it: what the image's border cuts is not wider for it
+    inside = cv2.distanceTransform(np.pad(seen, 1).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return bool(2 * inside.max() >= MIN_SEEN_WIDTH * seen.shape[1])
+
+
 def _phrases(facts: Facts, clear: frozenset[int]) -> Iterator[tuple[str, str]]:
     for thing_id in sorted(clear):
         thing = facts.thing(thing_id)
@@ -81,13 +93,19 @@ def _phrases(facts: Facts, clear: frozenset[int]) -> Iterator[tuple[str, str]]:
         yield "kind", f"the {thing.kind}"
         yield "colour", f"the {thing.colour} one"
         yield "colour_kind", f"the {thing.colour} {thing.kind}"
-        if len({facts.thing(i).size for i in peers}) > 1:
+        if len({facts.thing(i).size for i in peers}) > 1 and not any(_is_cut(facts, i) for i in peers):
             yield "size_kind", f"the {'big' if thing.size == 'large' else 'small'} {thing.kind}"
         if not peers <= clear:
             continue  # a peer that is hardly seen has its place in the row, but nobody would count it
         yield from _places(facts, thing_id, peers)
         if (anchor := _neighbour(facts, thing_id, peers, clear)) is not None:
             yield "next_to", f"the {thing.kind} next to the {anchor}"
+
+
+def _is_cut(facts: Facts, thing_id: int) -> bool:
+    """It reaches the image's border: how large it is cannot be seen."""
+    x0, y0, x1, y1 = facts.boxes[thing_id]
+    return x0 <= 0 or y0 <= 0 or x1 >= facts.hw[1] or y1 >= facts.hw[0]
 
 
 def _places(facts: Facts, thing_id: int, peers: frozenset[int]) -> Iterator[tuple[str, str]]:
