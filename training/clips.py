@@ -52,13 +52,21 @@ def map_array(path: Path, name: str) -> np.ndarray:
 class ClipStore:
     """Every shard of one split, mapped from disk.
 
+    Args:
+        root: folder of the split.
+        side: of the pictures, in pixels, that the model needs.
+
     Attributes:
         images: list of (N, T, S, S, 3) uint8 shards.
         ids: list of (N, T, S, S) uint8 shards.
         truths: one dict per clip, in shard order.
+
+    Raises:
+        FileNotFoundError: the folder has no shards.
+        ValueError: a shard's pictures have another size, or it is compressed.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, side: int) -> None:
         shards = sorted(root.glob("clips-*.npz"))
         if not shards:
             raise FileNotFoundError(f"no clips-*.npz in {root}: run training/render.py first")
@@ -67,6 +75,11 @@ class ClipStore:
         self.truths: list[dict[str, Any]] = []
         for shard in shards:
             self.images.append(map_array(shard, "images"))
+            if self.images[-1].shape[2:4] != (side, side):
+                raise ValueError(
+                    f"{shard}: expected pictures of {side}x{side}, got {self.images[-1].shape[3]}x"
+                    f"{self.images[-1].shape[2]}: render others with training/render.py --side {side} --out FOLDER"
+                )
             self.ids.append(map_array(shard, "ids"))
             self.truths += json.loads(shard.with_suffix(".json").read_text())["clips"]
         self.index = [(s, n) for s, shard in enumerate(self.images) for n in range(len(shard))]
@@ -133,6 +146,29 @@ def augment(
     if rng.random() < 0.5:
         pictures = pictures + torch.randn_like(pictures) * float(rng.uniform(0, 0.04))
     return pictures.clamp(0, 1), ids
+
+
+def repaint_background(pictures: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Another colour and a pattern of stripes or tiles for everything that is no thing; things stay as they are.
+
+    Args:
+        pictures: (T, 3, S, S) float32 in 0..1. ids: (T, S, S) uint8, 0 where there is no thing.
+
+    Returns:
+        (T, 3, S, S) float32 in 0..1.
+    """
+    side = pictures.shape[-1]
+    painted = pictures[:, torch.from_numpy(rng.permutation(3))] * torch.from_numpy(
+        rng.uniform(0.6, 1.4, (1, 3, 1, 1))
+    ).to(torch.float32)
+    y, x = torch.meshgrid(*(torch.linspace(0, 1, side),) * 2, indexing="ij")
+    pattern = torch.ones(side, side)
+    for _ in range(int(rng.integers(0, 3))):
+        turn, waves, phase = rng.uniform(0, np.pi), rng.uniform(4, 40), rng.uniform(0, 2 * np.pi)
+        wave = torch.sin(2 * np.pi * waves * (np.cos(turn) * x + np.sin(turn) * y) + phase)
+        # from soft stripes to joints between tiles
+        pattern = pattern * (1 - float(rng.uniform(0, 0.6)) * ((wave + 1) / 2) ** float(rng.choice([1, 4, 16])))
+    return torch.where(ids[:, None] == 0, painted * pattern, pictures).clamp(0, 1)
 
 
 def jump(pictures: torch.Tensor, ids: torch.Tensor, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from icseg.sim.things import KINDS
+from training.precision import half
 from training.segmenter_forward import Features
 
 STRIDE = 4
@@ -76,7 +77,7 @@ class DenseHead(nn.Module):
             F.interpolate(features.high1, size=(side, side), mode="nearest"),
             F.interpolate(features.vision, size=(side, side), mode="bilinear", align_corners=False),
         ]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half():
             out = self.layers(torch.cat(maps, 1))
         out = out.float()
         entropy = F.cross_entropy(out[:, :CLASSES], classes, reduction="none", ignore_index=UNNAMED_CLASS)

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-IMAGE_SIZE = 320
+IMAGE_SIZE = 448
 STRIDE = 4
 MAP_SIDE = IMAGE_SIZE // STRIDE
-BOX_UNIT_PX = 16.0
+BOX_UNIT_PX = 0.05 * IMAGE_SIZE
 """Distances are learned in this unit: half of a middling thing's side, so that the head's outputs are about 1."""
 PRIOR = 0.01
 """The head starts with this score everywhere; from 0.5 the empty table would swamp the first steps."""

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.clips import ClipStore, augment, normalise
-from training.detector_model import MAP_SIDE, STRIDE
+from training.clips import ClipStore, augment, normalise, repaint_background
+from training.detector_model import IMAGE_SIZE, MAP_SIDE, STRIDE
 
 SPREAD = 0.09
 """Standard deviation of the target's bump as a share of the box's side. *Source:* TTFNet (alpha 0.54, over 6)."""
 MIN_SPREAD_CELLS = 0.5
-MIN_AREA_PX = 60
-"""Things with fewer visible pixels of the 320x320 frame are neither asked for nor counted as wrong."""
+MIN_AREA_PX = 0.0006 * IMAGE_SIZE**2
+"""Things with fewer visible pixels of the input are neither asked for nor counted as wrong."""
+REPAINTED_SHARE = 0.4
+"""Of pictures whose table and room get other colours and patterns: there are more tables than the simulator has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def sample_scenes(
             rng,
             keep_colours=True,
         )
+        if rng.random() < REPAINTED_SHARE:
+            picture = repaint_background(picture, marks, rng)
         pixels.append(normalise(picture)[0])
         scenes.append(things_in(marks[0].numpy(), store.truths[number]["things"], *vocabulary))
     return torch.stack(pixels), targets_of(scenes)

@@ -1,8 +1,8 @@
 """Calibrate the nano detector on held-out scenes, and say how good it is.
 
-    python training/eval_detector.py calibrate --data data/nano --model models/nano/detector
+    python training/eval_detector.py calibrate --data data/detector --model models/nano/detector
     python -m export.detector_to_onnx models/nano/detector
-    python training/eval_detector.py report    --data data/nano --model models/nano/detector
+    python training/eval_detector.py report    --data data/detector --model models/nano/detector
 
 ``calibrate`` fits on every other held-out clip and writes its result to model.json, which the exporter copies into the
 manifest. ``report`` runs the exported graph on the clips that were not fitted on; its last line is one JSON document.
@@ -39,7 +39,7 @@ from training.reliability import Judged, draw, reliability
 MATCH_IOU = 0.5
 UNCLEAR_SHARE = 0.3
 """A detection with this share of its box on things too little visible to be judged is neither right nor wrong."""
-RECALL_WEIGHT = 3.0
+RECALL_WEIGHT = 4.0
 """A thing that is missed is pointed past without a question; one too many costs a question."""
 LOWEST_SCORE = 0.02
 """While calibrating, so that the curve sees wrong detections too."""
@@ -115,7 +115,7 @@ def calibrate(args: argparse.Namespace) -> None:
         named = {name: value.numpy() for name, value in zip(OUTPUT_NAMES, outputs, strict=True)}
         return decode(named, plain, image_hw=(IMAGE_SIZE, IMAGE_SIZE))
 
-    store = ClipStore(args.data / "val")
+    store = ClipStore(args.data / "val", IMAGE_SIZE)
     tally = run_over(store, range(0, len(store), 2), plain, detect)
     if not any(tally.is_right):
         raise SystemExit(f"{args.model}: finds nothing on the validation clips yet; train longer")
@@ -176,7 +176,7 @@ def report(args: argparse.Namespace) -> None:
     """Print figures of the exported graph on the odd clips; write evaluation.json and reliability.png beside it."""
     facts = DetectorFacts.from_mapping(json.loads((args.model / "manifest.json").read_text())["facts"])
     detector = load_detector(args.model, threads=args.threads)
-    store = ClipStore(args.data / "val")
+    store = ClipStore(args.data / "val", IMAGE_SIZE)
     tally = run_over(store, range(1, len(store), 2), facts, detector.detect)
     numbers = figures(tally, facts)
     answers: dict[str, Judged] = {"score": (np.array(tally.scores), np.array(tally.is_right))}
@@ -200,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=("calibrate", "report"))
-    parser.add_argument("--data", type=Path, default=Path("data/nano"), help="folder made by training/render.py")
+    parser.add_argument("--data", type=Path, default=Path("data/detector"), help="folder made by training/render.py")
     parser.add_argument("--model", type=Path, default=Path("models/nano/detector"))
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args(argv)

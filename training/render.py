@@ -1,6 +1,6 @@
 """Render the nano models' training data: short clips of the simulated table with exact instance maps.
 
-Writes ``clips-0000.npz`` (``images`` uint8 (N, T, 320, 320, 3) RGB and ``ids`` uint8 (N, T, 320, 320), not compressed)
+Writes ``clips-0000.npz`` (``images`` uint8 (N, T, S, S, 3) RGB and ``ids`` uint8 (N, T, S, S), not compressed)
 and ``clips-0000.json`` (per clip: scene seed, spacing of the frames, the things) into OUT/train and OUT/val. Each
 picture is the 4:3 camera view squashed to a square, as SAM 2 resizes. A shard that exists is not rendered again.
 """
@@ -76,19 +76,18 @@ def draw_clip(split: Split, number: int) -> tuple[SceneSpec, float]:
     return scene, spacing_s
 
 
-def render_shard(out: Path, split: Split, shard: int, numbers: range) -> int:
-    """Render the clips of one shard; returns how many."""
+def render_shard(out: Path, split: Split, shard: int, numbers: range, side: int) -> int:
+    """Render the clips of one shard as pictures of ``side`` pixels squared; returns how many."""
     table = process_table()
-    images = np.empty((len(numbers), FRAMES_PER_CLIP, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
+    images = np.empty((len(numbers), FRAMES_PER_CLIP, side, side, 3), dtype=np.uint8)
     ids = np.empty(images.shape[:-1], dtype=np.uint8)
     clips: list[dict[str, Any]] = []
     for row, number in enumerate(numbers):
         scene, spacing_s = draw_clip(split, number)
         for index in range(FRAMES_PER_CLIP):
             sim = table.render(scene, index * spacing_s, hw=CAMERA_HW, index=index)
-            size = (SIDE_PX, SIDE_PX)
-            images[row, index] = cv2.resize(sim.frame.image, size, interpolation=cv2.INTER_AREA)
-            ids[row, index] = cv2.resize(sim.instance_ids, size, interpolation=cv2.INTER_NEAREST_EXACT)
+            images[row, index] = cv2.resize(sim.frame.image, (side, side), interpolation=cv2.INTER_AREA)
+            ids[row, index] = cv2.resize(sim.instance_ids, (side, side), interpolation=cv2.INTER_NEAREST_EXACT)
         clips.append(
             {
                 "seed": scene.seed,
@@ -126,6 +125,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("data/nano"), help="folder for train/ and val/")
     parser.add_argument("--train-clips", type=int, default=5200)
     parser.add_argument("--val-clips", type=int, default=240)
+    parser.add_argument("--side", type=int, default=SIDE_PX, help="of the pictures, in pixels: the model's input")
     parser.add_argument("--clips-per-shard", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1, help="processes, one OpenGL context each")
     args = parser.parse_args()
@@ -143,7 +143,9 @@ def main() -> None:
         ProcessPoolExecutor(args.workers, mp_context=context) as pool,
         tqdm(total=sum(len(numbers) for _, _, numbers in jobs), unit="clip") as progress,
     ):
-        futures = [pool.submit(render_shard, args.out, split, shard, numbers) for split, shard, numbers in jobs]
+        futures = [
+            pool.submit(render_shard, args.out, split, shard, numbers, args.side) for split, shard, numbers in jobs
+        ]
         for future in as_completed(futures):
             progress.update(future.result())
 

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import get_1d_sine_pe
 
+from training.precision import half
+
 
 @dataclass(slots=True)
 class Features:
@@ -45,11 +47,6 @@ class Decoded:
     score: torch.Tensor
     pointer: torch.Tensor
     conditioned: torch.Tensor
-
-
-def half() -> torch.autocast:
-    """bfloat16 inside the networks. Prompts stay outside: in bfloat16 a coordinate is good to half a pixel only."""
-    return torch.autocast("cpu", dtype=torch.bfloat16)
 
 
 def encode(model: Sam2VideoModel, pixels: torch.Tensor) -> Features:

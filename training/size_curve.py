@@ -158,7 +158,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     torch.set_num_threads(args.threads)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    store, rows = ClipStore(args.data / "train"), []
+    store, rows = ClipStore(args.data / "train", SHIPPED.image), []
     frames = first_frames(args.scenes, args.first_seed)
     for size in SIZES:
         model = train(size, store, args.run, args.steps, args.seed).ema.segmenter

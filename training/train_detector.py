@@ -1,6 +1,6 @@
 """Train the nano detector on single frames of the rendered clips.
 
-    python training/train_detector.py train --data data/nano --run training/runs/detector
+    python training/train_detector.py train --data data/detector --run training/runs/detector
     python training/train_detector.py save  --run training/runs/detector --out models/nano/detector
 
 ``train`` resumes from the checkpoint in the run folder, and reads the shards that are there when it starts. After
@@ -25,6 +25,7 @@ from training.clips import ClipStore
 from training.detector_losses import detector_loss
 from training.detector_model import IMAGE_SIZE, DetectorMaps, NanoDetectorNet, load_detector_net, save_detector
 from training.detector_targets import sample_scenes
+from training.precision import half
 from training.resumable import ResumableRun
 
 CHECKPOINT_NAME = "detector.pt"
@@ -42,8 +43,8 @@ def start_run(
 
 
 def forward(net: NanoDetectorNet, pixels: torch.Tensor) -> DetectorMaps:
-    """bfloat16 in the trunk and channels last: 4 times quicker on a CPU that has both."""
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    """bfloat16 in the trunk where it is quicker, and channels last."""
+    with half():
         maps: DetectorMaps = net(pixels.contiguous(memory_format=torch.channels_last))
     return maps
 
@@ -77,7 +78,7 @@ def mean_parts(rows: list[dict[str, float]]) -> dict[str, float]:
 
 def train(args: argparse.Namespace) -> None:
     """Train to the last step."""
-    store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
+    store, held_out = (ClipStore(args.data / split, IMAGE_SIZE) for split in ("train", "val"))
     run = start_run(args.run, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with)
     log = (args.run / "detector.jsonl").open("a")
     started, recent = time.monotonic(), []
@@ -114,7 +115,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stage", choices=("train", "save"))
-    parser.add_argument("--data", type=Path, default=Path("data/nano"), help="folder made by training/render.py")
+    parser.add_argument("--data", type=Path, default=Path("data/detector"), help="folder made by training/render.py")
     parser.add_argument("--run", type=Path, default=Path("training/runs/detector"), help="checkpoint and log")
     parser.add_argument("--out", type=Path, default=Path("models/nano/detector"), help="where save writes")
     parser.add_argument("--begin-with", type=Path, help="folder that save wrote, to go on from; also to resume")

@@ -139,7 +139,7 @@ def train_step(
 
 def train(args: argparse.Namespace) -> None:
     """Train one stage to its last step."""
-    store, held_out = ClipStore(args.data / "train"), ClipStore(args.data / "val")
+    store, held_out = (ClipStore(args.data / split, SHIPPED.image) for split in ("train", "val"))
     run = start_run(args.run, args.stage, steps=args.steps, lr=args.lr, seed=args.seed, begin_with=args.begin_with)
     if args.stage == "clips" and run.step == 0 and args.begin_with is None:
         sample = sample_batch(store, run.rng, clips=8, frames=1, things=1)

@@ -11,7 +11,7 @@ import torch
 
 from icseg.dialogue.detector import Detection
 from icseg.sim.things import COLOUR_RGB, COLOURS, KINDS
-from training.clips import ClipStore, augment
+from training.clips import ClipStore, augment, repaint_background
 from training.detector_calibration import best_threshold, calibration_error, fit_logistic, fit_temperature, softmax
 from training.detector_losses import centre_loss, detector_loss, generalised_iou
 from training.detector_model import IMAGE_SIZE, STRIDE, DetectorGraph, DetectorMaps, load_detector_net, save_detector
@@ -56,7 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> ClipStore:
     images, ids = (np.stack([clip[part] for clip in clips])[:, None] for part in (0, 1))
     np.savez(root / "clips-0000.npz", images=images, ids=ids)
     (root / "clips-0000.json").write_text(json.dumps({"clips": [{"things": clip[2]} for clip in clips]}))
-    return ClipStore(root)
+    return ClipStore(root, IMAGE_SIZE)
 
 
 def total(parts: dict[str, float]) -> float:
@@ -90,6 +90,21 @@ def test_weights_survive_the_file(tmp_path: Path) -> None:
     for got, want in zip(outputs, expected, strict=True):
         torch.testing.assert_close(got, want)
     assert bool((outputs[1] >= outputs[0]).all())
+
+
+def test_only_the_background_is_repainted(store: ClipStore) -> None:
+    images, ids = (torch.from_numpy(part.copy()) for part in store.clip(0))
+    pictures = images.permute(0, 3, 1, 2).float() / 255
+    rng, thing = np.random.default_rng(0), (ids[:, None] > 0).expand_as(pictures)
+    painted = [repaint_background(pictures, ids, rng) for _ in range(4)]
+    for one in painted:
+        assert one.shape == pictures.shape
+        assert torch.equal(one[thing], pictures[thing])
+        assert 0 <= float(one.min()) <= float(one.max()) <= 1
+    # the table was of one grey
+    corners = [one[0, :, :20, :20] for one in painted]
+    assert len({tuple(corner[:, 0, 0].tolist()) for corner in corners}) == len(painted)
+    assert any(float(corner.std((1, 2)).max()) > 0.02 for corner in corners)
 
 
 def test_a_point_lies_on_its_thing_and_little_things_are_unclear() -> None:

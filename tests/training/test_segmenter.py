@@ -52,12 +52,17 @@ def test_compressed_shards_are_refused(tmp_path: Path) -> None:
 
 def test_no_data_says_what_to_run(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"run training/render\.py first"):
-        ClipStore(tmp_path)
+        ClipStore(tmp_path, 320)
+
+
+def test_pictures_of_another_size_are_refused(data: Path) -> None:
+    with pytest.raises(ValueError, match=r"expected pictures of 448x448, got 320x320: .*--side 448"):
+        ClipStore(data / "train", 448)
 
 
 def test_prompts_lie_on_their_things(data: Path) -> None:
     random = np.random.default_rng(0)
-    batch = sample_batch(ClipStore(data / "train"), random, clips=2, frames=1, things=2)
+    batch = sample_batch(ClipStore(data / "train", 320), random, clips=2, frames=1, things=2)
     masks = batch.masks[:, :, 0].flatten(0, 1)
     coords, labels = prompts_from_masks(masks, "both", random)
     assert labels.tolist() == [[2, 3, 1]] * 4
@@ -67,7 +72,7 @@ def test_prompts_lie_on_their_things(data: Path) -> None:
 
 
 def test_dense_targets_reach_the_edges_of_their_thing(data: Path) -> None:
-    _, ids = ClipStore(data / "train").clip(0)
+    _, ids = ClipStore(data / "train", 320).clip(0)
     classes, edges = dense_targets(ids[:1], {1: 6, 2: 5})
     rows, cols = np.nonzero(classes[0] == 6)
     left, top, right, bottom = edges[0, :, rows[0], cols[0]]
@@ -78,7 +83,7 @@ def test_dense_targets_reach_the_edges_of_their_thing(data: Path) -> None:
 
 def test_both_stages_learn_and_resume_to_the_same_state(data: Path, tmp_path: Path) -> None:
     torch.set_num_threads(2)
-    store, losses = ClipStore(data / "train"), []
+    store, losses = ClipStore(data / "train", 320), []
     run = start_run(tmp_path, "image", steps=60, lr=8e-4, seed=0)
     for _ in range(12):
         losses.append(train_step(run, store, "image", sharpness=0.0)[0])

@@ -37,9 +37,18 @@ def rows(path: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("data")
+    """Pictures for the segmenter."""
+    return render(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def detector_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render(tmp_path_factory.mktemp("detector-data"), "--side", "448")
+
+
+def render(folder: Path, *options: str) -> Path:
     sizes = ("--train-clips", "12", "--val-clips", "6", "--clips-per-shard", "6")
-    run("training/render.py", "--out", str(folder), *sizes, "--workers", "2")
+    run("training/render.py", "--out", str(folder), *sizes, *options, "--workers", "2")
     shards = sorted(path.name for path in (folder / "train").iterdir())
     assert shards == ["clips-0000.json", "clips-0000.npz", "clips-0001.json", "clips-0001.npz"]
     return folder
@@ -66,8 +75,8 @@ def test_segmenter(data: Path, tmp_path: Path) -> None:
     assert 0 <= report["mean_j"] < 0.9  # a model of two minutes that is good has seen the answer
 
 
-def test_detector(data: Path, tmp_path: Path) -> None:
-    train = ("training/train_detector.py", "train", "--data", str(data), "--run", str(tmp_path / "run"))
+def test_detector(detector_data: Path, tmp_path: Path) -> None:
+    train = ("training/train_detector.py", "train", "--data", str(detector_data), "--run", str(tmp_path / "run"))
     options = ("--every", "6", "--val-batches", "1", "--batch", "8")
     run(*train, "--steps", "12", *options)
     run(*train, "--steps", "24", *options)
@@ -76,14 +85,14 @@ def test_detector(data: Path, tmp_path: Path) -> None:
     assert log[-1]["train_centre"] < 0.8 * log[0]["train_centre"]
 
 
-def test_detector_goes_on_from_weights_and_is_calibrated(data: Path, tmp_path: Path) -> None:
+def test_detector_goes_on_from_weights_and_is_calibrated(detector_data: Path, tmp_path: Path) -> None:
     """What two minutes teach finds nothing, so that there is nothing to calibrate: this one begins with what ships."""
     shipped, model = ROOT / "models" / "nano" / "detector", str(tmp_path / "model")
-    folders = ("--data", str(data), "--run", str(tmp_path / "run"))
+    folders = ("--data", str(detector_data), "--run", str(tmp_path / "run"))
     options = ("--steps", "2", "--every", "2", "--val-batches", "1", "--batch", "8", "--lr", "1e-5")
     run("training/train_detector.py", "train", *folders, "--begin-with", str(shipped), *options)
     run("training/train_detector.py", "save", "--run", str(tmp_path / "run"), "--out", model)
-    judge = ("--data", str(data), "--model", model)
+    judge = ("--data", str(detector_data), "--model", model)
     run("training/eval_detector.py", "calibrate", *judge)
     run("-m", "export.detector_to_onnx", model, "--name", "two-minutes")
     report = json.loads(run("training/eval_detector.py", "report", *judge).splitlines()[-1])

@@ -31,7 +31,8 @@ class CloseLooks:
         border_px: a box so near to a window's border inside the image is cut off: nothing is read from it.
         min_iou: of boxes of one thing in two looks.
         min_new_score: of a thing that only a closer look shows.
-        max_inside: share of a box inside another of its look beyond which it is a part of that thing, seen again.
+        max_inside: share of a new box inside another of its colour beyond which it is a part of that thing, seen again.
+        max_alike_inside: the same of boxes of one kind and colour, whichever look they are of.
     """
 
     share: float = 0.6
@@ -42,6 +43,7 @@ class CloseLooks:
     min_iou: float = 0.5
     min_new_score: float = 0.5
     max_inside: float = 0.5
+    max_alike_inside: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,7 @@ def _without_parts(found: Sequence[Detection], looks: CloseLooks) -> list[Detect
     kept: list[Detection] = []
     for one in sorted(found, key=lambda d: -d.score):
         alike = [other for other in kept if (one.kind, one.colour) == (other.kind, other.colour)]
-        if not any(smaller_inside(one.box_image_px, other.box_image_px) > looks.max_inside for other in alike):
+        if not any(smaller_inside(one.box_image_px, other.box_image_px) > looks.max_alike_inside for other in alike):
             kept.append(one)
     return kept
 
