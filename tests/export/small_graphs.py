@@ -26,15 +26,18 @@ def nano_graph(name: str) -> Path:
 
 def nano_feeds(name: str) -> dict[str, Array]:
     if name == DETECTOR:
-        return {"image": np.random.default_rng(0).standard_normal((1, 3, 320, 320)).astype(np.float32)}
+        side = load_manifest(nano_models() / DETECTOR, kind=DETECTOR).image_size
+        return {"image": np.random.default_rng(0).standard_normal((1, 3, side, side)).astype(np.float32)}
     manifest = load_manifest(nano_models() / "segmenter", kind="segmenter")
     facts = SegmenterFacts.from_mapping(manifest.image_size, manifest.facts)
     return sample_feeds(graph_specs(facts)[name], facts)
 
 
-def run_model(model: onnx.ModelProto, feeds: dict[str, Array]) -> dict[str, Array]:
+def run_model(model: onnx.ModelProto, feeds: dict[str, Array], *, is_exact: bool = True) -> dict[str, Array]:
+    """Outputs by name; ``is_exact`` as icseg's runner: x86 without VNNI adds products in 16 bits otherwise."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
+    options.add_session_config_entry("session.x64quantprecision", str(int(is_exact)))
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), sess_options=options, providers=["CPUExecutionProvider"]
     )

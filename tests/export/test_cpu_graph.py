@@ -89,7 +89,8 @@ def test_uint8_and_int8_levels_are_the_same_number() -> None:
     for item in signed.graph.initializer:
         if item.data_type == TensorProto.UINT8:
             item.CopyFrom(onnx.numpy_helper.from_array(np.array(0, np.int8), item.name))
-    assert np.array_equal(run_model(signed, feeds)["y"], run_model(spelled, feeds)["y"])
+    # ONNX Runtime makes uint8 of the weights to be exact, and has no product of those with int8
+    assert np.array_equal(run_model(signed, feeds, is_exact=False)["y"], run_model(spelled, feeds)["y"])
 
 
 def test_the_largest_levels_do_not_saturate(tmp_path: Path) -> None:

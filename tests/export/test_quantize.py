@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from small_graphs import run_model
 
 from export.difference import relative_error
 from export.graph_file import halve_exact_weights, widen_weights
@@ -61,8 +61,7 @@ def small_model() -> onnx.ModelProto:
 
 
 def run(model: onnx.ModelProto, feeds: dict[str, Array]) -> Array:
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return np.asarray(session.run(None, feeds)[0])
+    return next(iter(run_model(model, feeds).values()))
 
 
 def samples(count: int) -> list[dict[str, Array]]:
