@@ -11,7 +11,7 @@ BFLOAT16_UNITS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
 def half() -> torch.autocast:
     """bfloat16 inside a network where the processor has units for it, else float32.
 
-    With them a step is up to 4 times quicker, without them 10 times slower. Prompts stay outside: in bfloat16 a
+    Without them every product is emulated, many times slower than in float32. Prompts stay outside: in bfloat16 a
     coordinate is good to half a pixel only.
     """
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bfloat16_units())

@@ -101,7 +101,10 @@ def between(masks: list[Image], images: dict[tuple[int, int], CameraInfo]) -> li
 
     Under load it finds the camera later than the node, and waits for the newest of the camera's messages.
     """
-    return [mask for mask in masks if images and min(images) <= stamp(mask) <= max(images)]
+    if not images:
+        return []
+    first, last = min(images), max(images)
+    return [mask for mask in masks if first <= stamp(mask) <= last]
 
 
 def stamp(message: Image | CompressedImage | CameraInfo) -> tuple[int, int]:
