@@ -104,6 +104,15 @@ def test_a_goal_that_is_missed_says_so(rows: list[dict[str, Any]], failed: str) 
     assert [goal["what"] for goal in result["goals"] if not goal["is_met"]] == [failed]
 
 
+def test_failures_list_what_was_pointed_at_unasked_though_right_by_chance() -> None:
+    guessed, wrong, needless = row(2, UNASKED), row(2, WRONG), row(1, RIGHT)
+    assert report([row(2, RIGHT), guessed, wrong, row(1, UNASKED), needless], OPTIONS)["failures"] == [
+        guessed,
+        wrong,
+        needless,
+    ]
+
+
 def test_the_picture_opens(tmp_path: Path) -> None:
     write_plot(report([row(2, RIGHT), row(3, WRONG), row(1, UNASKED)], OPTIONS), tmp_path / "eval.png")
     picture = cv2.imread(str(tmp_path / "eval.png"))

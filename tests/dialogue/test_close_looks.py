@@ -110,7 +110,7 @@ def test_of_two_alike_that_lie_in_each_other_the_weaker_goes() -> None:
     one, other = thing((100, 100, 200, 140), score=0.98), thing((130, 100, 210, 140), score=0.96)
     assert look([one, other], [])[0] == [one]
     # behind each other, and not in each other
-    beside = replace(other, box_image_px=(140.0, 100.0, 220.0, 140.0))
+    beside = replace(other, box_image_px=(134.0, 100.0, 214.0, 140.0))
     assert look([one, beside], [])[0] == [one, beside]
     white = replace(other, colour_probs={"red": 0.0, "white": 1.0})
     assert look([one, white], [])[0] == [one, white]

@@ -29,11 +29,12 @@ def report(rows: Sequence[Row], options: Mapping[str, Any]) -> dict[str, Any]:
         options: ``first_seed``, ``seconds``, ``policy``, ``engines`` of the command line.
 
     Returns:
-        A JSON document; ``failures`` lists every command whose thing was not segmented or that was asked needlessly.
+        A JSON document; ``failures`` lists every command whose thing was not segmented, that was asked about
+        needlessly, or that was pointed at without the question it called for, right by chance or not.
     """
     ambiguous, clear = [r for r in rows if r["fitting"] > 1], [r for r in rows if r["fitting"] == 1]
     ours, perfect = _questions(ambiguous, "icseg"), _questions(ambiguous, "perfect_perception")
-    guesses = sum(r["icseg"]["has_target"] and not r["icseg"]["questions"] for r in ambiguous)
+    guesses = sum(is_guess(r) for r in ambiguous)
     right = _share([is_segmented(r["icseg"]) for r in ambiguous])
     needless = _share([r["icseg"]["questions"] > 0 for r in clear])
     ratio = round(ours / perfect, 4) if perfect else math.inf
@@ -55,9 +56,16 @@ def report(rows: Sequence[Row], options: Mapping[str, Any]) -> dict[str, Any]:
         "unambiguous": _summary(clear),
         "by_style": _grouped(rows, "style"),
         "failures": [
-            r for r in rows if not is_segmented(r["icseg"]) or (r["fitting"] == 1 and r["icseg"]["questions"])
+            r
+            for r in rows
+            if not is_segmented(r["icseg"]) or is_guess(r) or (r["fitting"] == 1 and r["icseg"]["questions"])
         ],
     }
+
+
+def is_guess(row: Row) -> bool:
+    """Several things fit the command, and it pointed at one without asking."""
+    return bool(row["fitting"] > 1 and row["icseg"]["has_target"] and not row["icseg"]["questions"])
 
 
 def is_segmented(outcome: Mapping[str, Any]) -> bool:

@@ -43,7 +43,7 @@ class CloseLooks:
     min_iou: float = 0.5
     min_new_score: float = 0.5
     max_inside: float = 0.5
-    max_alike_inside: float = 0.8
+    max_alike_inside: float = 0.85
 
 
 @dataclass(frozen=True, slots=True)
