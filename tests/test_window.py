@@ -52,6 +52,33 @@ def test_it_rests_until_the_thing_is_off_its_middle_or_of_another_size() -> None
     assert window.following((280, 190, 360, 240), HW, 4, 1).width == 320
 
 
+def test_it_follows_a_thing_up_to_the_border_however_little_way_it_has() -> None:
+    window = Window.around((300, 130, 400, 270), HW, 3, 1)
+    assert (window.left, window.width) == (70, 560)
+    moved = window.following((60, 150, 160, 290), HW, 3, 1)
+    assert (moved.left, moved.top) == (0, window.top)
+    assert moved.following((0, 150, 90, 290), HW, 3, 1) is moved
+
+
+@given(
+    st.tuples(st.integers(20, 300), st.integers(20, 200)),
+    st.lists(st.tuples(st.integers(0, 640), st.integers(0, 480)), min_size=2, max_size=20),
+    st.floats(2, 6),
+)
+def test_wherever_a_thing_goes_the_next_window_holds_it(
+    side: tuple[int, int], middles: list[tuple[int, int]], scale: float
+) -> None:
+    boxes = [(x - side[0] / 2, y - side[1] / 2, x + side[0] / 2, y + side[1] / 2) for x, y in middles]
+    window = Window.around(boxes[0], HW, scale, 1)
+    for box in boxes[1:]:
+        window = window.following(box, HW, scale, 1)
+        # to a pixel or two, of rounding
+        assert window.left <= max(box[0], 0) + 2
+        assert window.top <= max(box[1], 0) + 2
+        assert min(box[2], 640) - 2 <= window.left + window.width
+        assert min(box[3], 480) - 2 <= window.top + window.height
+
+
 def test_prompts_and_results_find_their_way() -> None:
     window = Window(200, 100, 160, 120)
     prompt = Prompt((210, 110, 230, 140), ((220.0, 120.0),), (1,))

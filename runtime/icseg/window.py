@@ -15,8 +15,8 @@ from icseg.geometry import box_center
 from icseg.types import Box, ImageU8, MaskBool, ObjectResult, Prompt
 
 MAX_DRIFT = 1 / 6
-"""Of the window's sides: how far the thing's middle may be from its own before it moves. A window at rest is best: its
-memories lie where they lay."""
+"""Of the window's sides: how far the thing's middle may be from its own along either before it moves along that one. A
+window at rest is best: its memories lie where they lay."""
 MAX_MISFIT = 1.4
 """How many times larger or smaller than wanted it may become before it is drawn anew."""
 
@@ -75,11 +75,13 @@ class Window:
         wanted = Window.around(box_image_px, image_hw, scale, min_width)
         if not 1 / MAX_MISFIT <= wanted.width / self.width <= MAX_MISFIT:
             return wanted
-        moved = Window._placed(box_center(box_image_px), self.width, self.height, image_hw)
-        is_near = abs(moved.left - self.left) <= MAX_DRIFT * self.width and (
-            abs(moved.top - self.top) <= MAX_DRIFT * self.height
-        )
-        return self if is_near else moved
+        x, y = box_center(box_image_px)
+        # of the middles, not of the windows: one beside the image's border has little way to go, and must go it
+        drifts_x = abs(x - (self.left + self.width / 2)) > MAX_DRIFT * self.width
+        drifts_y = abs(y - (self.top + self.height / 2)) > MAX_DRIFT * self.height
+        moved = Window._placed((x, y), self.width, self.height, image_hw)
+        moved = replace(moved, left=moved.left if drifts_x else self.left, top=moved.top if drifts_y else self.top)
+        return self if moved == self else moved
 
     def crop(self, image: ImageU8) -> ImageU8:
         """(H, W, 3) -> the window's part of it; a view."""
