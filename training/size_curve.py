@@ -133,8 +133,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     for row in rows:
         is_shipped = (row["image"], row["width"]) == (SHIPPED.image, SHIPPED.width)
         axes.plot(row["step_ms"], row["prompted_j"], "o", color="tab:red" if is_shipped else "tab:blue")
-        label = f"{row['image']} px, width {row['width']}" + (" (ships)" if is_shipped else "")
-        axes.annotate(label, (row["step_ms"], row["prompted_j"]), xytext=(6, -4), textcoords="offset points")
+        label = f"{row['image']} px\nwidth {row['width']}" + ("\n(ships)" if is_shipped else "")
+        place = row["step_ms"], row["prompted_j"]
+        axes.annotate(label, place, xytext=(0, 6), textcoords="offset points", ha="center", fontsize="small")
     axes.set_xlabel("tracked frame, median ms")
     axes.set_ylabel("J of prompted frames, validation")
     axes.set_title(f"Equal training: {rows[0]['steps']} steps from nothing")
