@@ -8,10 +8,11 @@ from collections.abc import Callable
 import rclpy
 from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 
 from icseg.errors import IcsegError
+from icseg_ros.stop_signal import init_with_stop_signal
 
 WRONG_PARAMETER = 2
 
@@ -41,18 +42,17 @@ def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
         args: of the command line; those of the process when None.
 
     Returns:
-        Its exit code; 0 after Ctrl-C, 2 when a parameter is wrong or what it needs is missing (said on stderr).
+        Its exit code; 0 after Ctrl-C or SIGTERM, 2 when a parameter is wrong or what it needs is missing (said on
+        stderr).
     """
-    rclpy.init(args=args)
+    is_over = init_with_stop_signal(args)
     node: DemoNode | None = None
     try:
         node = make()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
-        while node.exit_code is None and rclpy.ok():
+        while node.exit_code is None and not is_over.is_set():
             executor.spin_once(timeout_sec=0.2)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
     except (IcsegError, ParameterException) as error:
         print(error, file=sys.stderr)
         return WRONG_PARAMETER

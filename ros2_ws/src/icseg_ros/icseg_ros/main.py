@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
-from rclpy.signals import SignalHandlerOptions
 
 from icseg_ros.memory import give_back_images
 from icseg_ros.node import ClarifySegmentNode
+from icseg_ros.stop_signal import init_with_stop_signal
 
 THREADS = 4
 """Images, services and actions, speech, timers: none waits for another."""
@@ -26,11 +25,7 @@ LOOK_S = 0.5
 def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNode] = ClarifySegmentNode) -> int:
     """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1). ``make`` makes the node."""
     give_back_images()
-    # rclpy's own handler takes the context away while the worker still publishes
-    rclpy.init(args=arguments, signal_handler_options=SignalHandlerOptions.NO)
-    is_over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: is_over.set())
+    is_over = init_with_stop_signal(arguments)
     node = make()
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(node)
