@@ -62,7 +62,7 @@ ros2_ws/install/.ready: $(ROS_VENV)/.ready $(ROS_MSGS) $(ROS_FILES)
 
 edge-llm: .venv-edge-llm/.ready
 
-.venv-edge-llm/.ready: export/edge_llm_requirements.txt
+.venv-edge-llm/.ready: export/policy/edge_llm_requirements.txt
 	$(PYTHON) -m venv .venv-edge-llm
 	.venv-edge-llm/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

@@ -2,8 +2,8 @@
 
 The same softmax(query @ key^T + mask) @ value, values 64 wide, in five forms: the plain products that are exported; the
 queries in chunks, unrolled; ONNX's own Attention of opset 23; ONNX Runtime's operator with the mask as another column
-(what ``export/cpu_attention.py`` writes); and without any mask, for scale. Every form runs in a process of its own, for
-its peak memory, several times in turns; its values are compared with those of the plain products before times are told.
+(what ``export/graph/cpu_attention.py`` writes); and without any mask, for scale. Every form runs in a process of its
+own, for its peak memory, several times in turns; its values are compared with those of the plain products before times are told.
 Processor time is told beside the clock's, as it suffers less from what else a machine does; it is of all threads.
 
     python benchmarks/bench_attention.py --save
@@ -28,9 +28,9 @@ from onnx import TensorProto, helper
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import publish, summary_ms
 from benchmarks.tracker_arms import peak_mb
-from export.cpu_attention import join_attention
 from export.difference import relative_error
-from export.graph_rewriter import DOMAIN, Rewriter, shapes_of
+from export.graph.cpu_attention import join_attention
+from export.graph.graph_rewriter import DOMAIN, Rewriter, shapes_of
 
 WIDTH, VALUE_WIDTH, SLOTS, POINTER_TOKENS, STRIDE = 256, 64, 7, 64, 16
 CHUNK = 512

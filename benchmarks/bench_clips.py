@@ -33,11 +33,11 @@ from benchmarks.failures import Failures
 from benchmarks.timing import publish
 from icseg import events
 from icseg.assets import nano_models
-from icseg.dialogue.detector_nano import load_detector
-from icseg.dialogue.policy_candidates import CandidatesPolicy
-from icseg.executor import InlineExecutor
-from icseg.metrics import boundary_f, jaccard
-from icseg.session import Session
+from icseg.detector.nano import load_detector
+from icseg.dialogue.candidates.policy import CandidatesPolicy
+from icseg.evaluation.metrics import boundary_f, jaccard
+from icseg.session.executor import InlineExecutor
+from icseg.session.session import Session
 from icseg.sim.playing import Script, play
 from icseg.sim.table import SimulatedTable
 from icseg.sim.truth import SimFrame

@@ -28,11 +28,11 @@ from transformers import Sam2VideoModel
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import publish
 from export.build_plan import build_plan
-from export.graph_file import widen_weights
-from export.half_graph import to_half
-from export.half_policy import half_policy
+from export.graph.graph_file import widen_weights
+from export.graph.half_graph import to_half
+from export.graph.half_policy import half_policy
+from export.graph.quantize import activations, collect, layers_to_quantize, quantize
 from export.plan_options import PlanOptions
-from export.quantize import activations, collect, layers_to_quantize, quantize
 from export.sam2_sizes import SIZES, sam2_config
 from export.sam2_to_onnx import export_segmenter, facts_of, sample_feeds
 from icseg.inference.manifest import FLOAT16, INT8, TENSORRT_RTX

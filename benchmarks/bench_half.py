@@ -1,6 +1,6 @@
 """What FP16 costs: every nano graph converted in three ways, against FP32, alone and in recurrent tracking.
 
-Ways: ours (export/half_policy.py says what stays FP32); ours with nothing kept but the casts; onnxruntime's
+Ways: ours (export/graph/half_policy.py says what stays FP32); ours with nothing kept but the casts; onnxruntime's
 ``convert_float_to_float16`` with the very nodes kept that ours keeps. The errors of a graph are on inputs recorded from
 FP32 tracking of the clip that ships, two things; the tracking is that of the same clip with all four graphs converted.
 ONNX Runtime on the CPU computes most FP16 operators in FP32 and rounds what they give: this measures rounding, not
@@ -27,16 +27,16 @@ from tqdm import tqdm
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import publish
 from export.build_plan import build_plan
-from export.half_graph import inline_constants, kept_nodes, to_half
-from export.half_policy import HalfPolicy, half_policy
+from export.graph.half_graph import inline_constants, kept_nodes, to_half
+from export.graph.half_policy import HalfPolicy, half_policy
 from export.plan_options import PlanOptions
 from icseg.assets import nano_models
 from icseg.errors import BackendError
+from icseg.evaluation.metrics import jaccard
 from icseg.inference.manifest import FLOAT16, FLOAT32, Manifest, load_manifest, sha256_of, write_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from icseg.metrics import jaccard
-from icseg.sim.recording import load_recording
+from icseg.sim.clip_file import load_recording
 from icseg.tracker.graphs import GRAPH_NAMES, SegmenterFacts
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker

@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import publish, summary_ms
 from icseg import events
 from icseg.assets import nano_models
-from icseg.dialogue.detector import Detection
-from icseg.dialogue.detector_nano import NanoDetector, load_detector
-from icseg.dialogue.policy_candidates import CandidatesConfig, CandidatesPolicy
-from icseg.executor import InlineExecutor
-from icseg.session import Session
+from icseg.detector.detector import Detection
+from icseg.detector.nano import NanoDetector, load_detector
+from icseg.dialogue.candidates.policy import CandidatesConfig, CandidatesPolicy
+from icseg.session.executor import InlineExecutor
+from icseg.session.session import Session
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable
 from icseg.tracker.scripted import ScriptedTracker

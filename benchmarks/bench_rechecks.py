@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.timing import publish, summary_ms
 from icseg import events
 from icseg.assets import nano_models
-from icseg.config import SessionConfig
-from icseg.dialogue.detector_nano import load_detector
-from icseg.dialogue.policy_candidates import CandidatesPolicy
-from icseg.executor import InlineExecutor
-from icseg.metrics import jaccard
-from icseg.session import Session
+from icseg.detector.nano import load_detector
+from icseg.dialogue.candidates.policy import CandidatesPolicy
+from icseg.evaluation.metrics import jaccard
+from icseg.session.config import SessionConfig
+from icseg.session.executor import InlineExecutor
+from icseg.session.session import Session
 from icseg.sim.playing import Script, play
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream

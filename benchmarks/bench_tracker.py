@@ -36,10 +36,10 @@ from benchmarks.timing import publish, summary_ms
 from benchmarks.tracker_arms import ARMS, ICSEG, load_clip
 from export.build_folder import tracker_maker
 from export.calibration import Clip, record
-from export.calibrator import choose
-from export.cpu_graph import spell_for_cpu
-from export.graph_file import widen_weights
-from export.quantize import layers_to_quantize
+from export.graph.calibrator import choose
+from export.graph.cpu_graph import spell_for_cpu
+from export.graph.graph_file import widen_weights
+from export.graph.quantize import layers_to_quantize
 from export.sam2_sizes import sam2_config
 from export.sam2_to_onnx import export_segmenter
 from icseg.assets import nano_models

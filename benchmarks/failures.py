@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from benchmarks.clips import Clip
-from icseg.cli.overlay import add_caption, contact_sheet
-from icseg.metrics import jaccard
+from icseg.evaluation.metrics import jaccard
+from icseg.mask_ops.drawing import add_caption, contact_sheet
 from icseg.sim.truth import SimFrame
 from icseg.types import ImageU8, MaskBool
 

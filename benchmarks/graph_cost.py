@@ -12,8 +12,8 @@ from pathlib import Path
 
 import onnx
 
-from export.graph_file import widen_weights
-from export.graph_rewriter import shapes_of
+from export.graph.graph_file import widen_weights
+from export.graph.graph_rewriter import shapes_of
 
 FLOP_PER_SM_AND_CLOCK = {"float16": 2048, "int8": 4096}
 """Dense, of the tensor cores of one multiprocessor of Orin: 1,024 multiply-adds in FP16, twice as many in INT8."""

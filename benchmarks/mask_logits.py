@@ -11,7 +11,7 @@ from icseg.assets import nano_models
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner, TensorSpec
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from icseg.sim.recording import load_recording
+from icseg.sim.clip_file import load_recording
 from icseg.tracker import graphs
 from icseg.tracker.loading import KIND
 from icseg.tracker.tracker import Tracker

@@ -23,10 +23,10 @@ import cv2
 import numpy as np
 
 from icseg.assets import nano_models
+from icseg.detector.detector import Detector
+from icseg.detector.nano import load_detector
 from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
-from icseg.dialogue.detector import Detector
-from icseg.dialogue.detector_nano import load_detector
-from icseg.dialogue.protocol import format_action
+from icseg.dialogue.chat.protocol import format_action
 from icseg.types import ImageU8
 
 MODES = ("answers", "slow", "hangs", "nonsense", "fails", "endless", "dies")

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from icseg.sim.recording import load_recording
+from icseg.sim.clip_file import load_recording
 from icseg.sim.truth import SimFrame
 from icseg.types import Box, ImageU8
 

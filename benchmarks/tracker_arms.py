@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from icseg.inference.image_input import normalise_image
+from icseg.mask_ops.image_input import normalise_image
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.state import TrackerConfig

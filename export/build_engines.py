@@ -34,7 +34,7 @@ from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME
 
 if TYPE_CHECKING:
     from export.build_policy import PolicyBuild
-    from export.policy_plan import PolicyOptions
+    from export.policy.plan import PolicyOptions
 
 NANO = "nano"
 NONE = "none"
@@ -167,7 +167,7 @@ def make_policy(options: BuildOptions) -> PolicyBuild | None:
 
 
 def _policy_options(options: BuildOptions) -> PolicyOptions:
-    from export.policy_plan import PolicyOptions
+    from export.policy.plan import PolicyOptions
 
     return PolicyOptions(options.policy, options.output / POLICY, POLICY_PRECISION[options.precision])
 

@@ -22,8 +22,8 @@ from typing import Any
 
 from export.atomic_file import write_atomically
 from export.build_log import BuildProgress, memory_bytes
-from export.half_graph import computes_in_half, read_graph, to_half
-from export.half_policy import half_policy
+from export.graph.half_graph import computes_in_half, read_graph, to_half
+from export.graph.half_policy import half_policy
 from export.plan_network import add_profiles, check_precision, parse_network, product_precisions
 from export.plan_options import PlanOptions, parse_profile
 from icseg.errors import BackendError, IcsegError

@@ -19,8 +19,8 @@ from tqdm import tqdm
 from export.build_folder import CALIBRATION, DETECTOR, GRAPHS, PLANS, SEGMENTER, TYPED, BuildFolder
 from export.build_options import JETSON, ORT, TRT, TRT_RTX, BuildOptions
 from export.build_plan import build_plan
-from export.half_graph import read_graph, to_half
-from export.half_policy import half_policy
+from export.graph.half_graph import read_graph, to_half
+from export.graph.half_policy import half_policy
 from export.plan_options import PlanOptions
 from export.source_code import code_fingerprint
 from export.stages import Stage, StageError

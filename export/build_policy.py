@@ -17,15 +17,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from export.edge_llm import EdgeLlm, find_edge_llm, planned_edge_llm
-from export.platform_check import Platform, detect_platform
-from export.policy_memory import MemoryNeed, available_memory, check_needs, memory_needs
-from export.policy_models import find_policy, read_checkpoint
-from export.policy_plan import CHECKPOINT, PolicyOptions, PolicyPlan, plan_policy
-from export.policy_stages import Stage, StageRecord, run_stage
+from export.policy.edge_llm import EdgeLlm, find_edge_llm, planned_edge_llm
+from export.policy.memory import MemoryNeed, available_memory, check_needs, memory_needs
+from export.policy.models import find_policy, read_checkpoint
+from export.policy.plan import CHECKPOINT, PolicyOptions, PolicyPlan, plan_policy
+from export.policy.platform_check import Platform, detect_platform
+from export.policy.policy_stages import Stage, StageRecord, run_stage
 from icseg.errors import ConfigError, IcsegError
-from icseg.policy_entry import PolicyEntry, load_entry, write_entry
-from icseg.server_process import ServerProcess, terminate_as_interrupt
+from icseg.policy_server.entry import PolicyEntry, load_entry, write_entry
+from icseg.policy_server.process import ServerProcess, terminate_as_interrupt
 
 BUILT_NAME = "built.json"
 

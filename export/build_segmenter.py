@@ -24,13 +24,13 @@ from export.calibration import (
     save_samples,
     simulated_clips,
 )
-from export.calibrator import choose
-from export.cpu_graph import spell_for_cpu
-from export.graph_file import halve_exact_weights, tool_versions, widen_weights
-from export.half_graph import read_graph, to_half
-from export.half_policy import half_policy
-from export.histogram import METHODS
-from export.quantize import CPU_OPERATORS, KEPT, layers_to_quantize
+from export.graph.calibrator import choose
+from export.graph.cpu_graph import spell_for_cpu
+from export.graph.graph_file import halve_exact_weights, tool_versions, widen_weights
+from export.graph.half_graph import read_graph, to_half
+from export.graph.half_policy import half_policy
+from export.graph.histogram import METHODS
+from export.graph.quantize import CPU_OPERATORS, KEPT, layers_to_quantize
 from export.sam2_to_onnx import export_segmenter
 from export.segmenter_source import SegmenterSource
 from export.source_code import code_fingerprint

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 
 from export.difference import relative_error
-from export.graph_file import tidy, tool_versions
-from icseg.dialogue.detector_graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
+from export.graph.graph_file import tidy, tool_versions
+from icseg.detector.graph import GRAPH_NAME, IMAGE, MANIFEST_KIND, OUTPUT_NAMES, DetectorFacts, detector_specs
 from icseg.inference.manifest import (
     FLOAT32,
     ONNXRUNTIME,

@@ -192,7 +192,7 @@ def climb(
             guilty = min(alone, key=lambda graph: alone[graph])
             stream_failures.append(
                 f"{guilty}: it alone takes the mean IoU to {alone[guilty]:.4f}: keep more of its layers in floating "
-                "point (export/quantize.py, KEPT), or calibrate on frames of the place where it is used"
+                "point (export/graph/quantize.py, KEPT), or calibrate on frames of the place where it is used"
             )
     return Verification(
         precision,

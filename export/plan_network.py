@@ -105,7 +105,7 @@ def check_precision(asked: str, found: Mapping[str, int], path: Path) -> None:
         return
     how = {
         INT8: "quantize the graph first: both factors of a product must come from QuantizeLinear and DequantizeLinear",
-        FLOAT16: "convert the graph first with export/half_graph.py",
+        FLOAT16: "convert the graph first with export/graph/half_graph.py",
         FLOAT32: "give the FP32 graph",
     }[asked]
     raise PlanMismatchError(

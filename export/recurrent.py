@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from icseg.errors import ConfigError
-from icseg.metrics import boundary_f, jaccard
+from icseg.evaluation.metrics import boundary_f, jaccard
 from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, MaskBool, Prompt
 

@@ -22,7 +22,7 @@ from torch import nn
 from transformers import Sam2VideoModel
 
 from export.difference import relative_error
-from export.graph_file import tidy, tool_versions
+from export.graph.graph_file import tidy, tool_versions
 from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
 from export.segmenter_source import find_segmenter

@@ -1,8 +1,9 @@
-"""The arrows of the design: who may import whom, and where a vendor's package may be named."""
+"""The arrows of the design, by folder: docs/architecture.md shows the table, and this holds the tree to it."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -10,38 +11,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "runtime" / "icseg"
 FILES = sorted(PACKAGE.rglob("*.py"))
-
-BASE = {"types", "errors", "geometry"}
-ALLOWED: dict[str, set[str]] = {
-    "types": set(),
-    "errors": set(),
-    "geometry": {"types"},
-    "inference": BASE | {"mask_ops"},
-    "mask_ops": BASE | {"_native"},
-    "settings": {"errors"},
-    "window": BASE,
-    "tracker": BASE | {"inference", "mask_ops", "settings", "window"},
-    "dialogue": BASE | {"inference", "mask_ops", "settings", "window"},
-    "frames": BASE,
-    "inbox": BASE,
-    "config": BASE | {"settings"},
-    "intent": BASE,
-    "events": BASE | {"dialogue"},
-    "assets": BASE,
-    "state": BASE,
-    "metrics": BASE,
-    "conversation": BASE | {"dialogue"},
-    "stream": BASE | {"config", "frames"},
-    "recheck": BASE | {"config", "dialogue"},
-    "pursuit": BASE | {"config", "dialogue", "events", "frames", "recheck", "state"},
-    "session": BASE | {"config", "conversation", "dialogue", "events", "inbox", "intent", "pursuit", "state", "stream"},
-    "executor": BASE,
-    "policy_entry": BASE | {"dialogue"},
-    "server_process": BASE,
-    "embedded": BASE | {"assets", "config", "dialogue", "session", "tracker"},
-    # the simulated user understands words as the runtime does, and a scene is played to whatever takes frames and words
-    "sim": BASE | {"dialogue", "events", "mask_ops"},
+PROGRAMS = {
+    "export": ROOT / "export",
+    "training": ROOT / "training",
+    "benchmarks": ROOT / "benchmarks",
+    "icseg_ros": ROOT / "ros2_ws" / "src" / "icseg_ros" / "icseg_ros",
 }
+
 VENDORS = {
     "onnxruntime": {"inference/runner_onnxruntime.py", "cli/doctor.py"},
     # never imported with the file that uses them: inference/tensorrt_module.py and cuda_stream.py ask for them by name
@@ -52,61 +28,106 @@ VENDORS = {
     "mujoco": {"sim/model.py", "sim/table.py"},
     "icseg._native": {"mask_ops/native.py"},
 }
+PUBLIC = {"open_session", "Session", "Frame", "events"}
 FORBIDDEN = {"torch", "transformers", "rclpy", "pickle", "requests", "httpx"}
+MEANINGLESS = {"utils", "common", "helpers", "base", "manager", "misc"}
 
 
-def imports(path: Path) -> list[str]:
-    """Every module a file imports, anywhere in it, with full names."""
+def table() -> dict[str, set[str]]:
+    """Folder (or file of the package's root) -> what it may import, as docs/architecture.md says."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|([^|]*)\|", text.split("<!-- arrows -->")[1].split("<!-- end -->")[0], re.M)
+    return {room: set(re.findall(r"`([\w/.]+)`", allowed)) for room, allowed in rows}
+
+
+ALLOWED = table()
+
+
+def imports(source: str) -> list[str]:
+    """Every module that a source imports, anywhere in it, with full names."""
     names = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            assert node.level == 0, f"{path}: relative import"
+            assert node.level == 0, "a relative import"
             names.append(node.module)
             names += [f"{node.module}.{alias.name}" for alias in node.names]
     return names
 
 
-def part(name: str) -> str:
-    """The part of icseg that a module name belongs to."""
-    return name.split(".")[1]
+def trespasses(room: str, source: str) -> list[str]:
+    """What a source of a folder imports of icseg although the table does not let it."""
+    allowed = ALLOWED[room] | {room}
+    found = []
+    for name in imports(source):
+        parts = name.split(".")
+        own = {"__version__", "_native"} | (PUBLIC if room in PROGRAMS else set())
+        if parts[0] != "icseg" or len(parts) < 2 or parts[1] in own:
+            continue
+        place = "/".join(parts[1:])
+        is_allowed = any(place == one or place.startswith(f"{one}/") for one in allowed)
+        # the package that holds an allowed file is named on the way to it
+        if not is_allowed and not any(one.startswith(f"{place}/") for one in allowed):
+            found.append(name)
+    return found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
-    own = relative.parts[0].removesuffix(".py")
-    for name in imports(path):
-        top = name.split(".")[0]
-        assert top not in FORBIDDEN, f"{relative} imports {name}"
+    room = relative.parts[0].removesuffix(".py")
+    source = path.read_text()
+    for name in imports(source):
+        assert name.split(".")[0] not in FORBIDDEN, f"{relative} imports {name}"
         for vendor, files in VENDORS.items():
             if name == vendor or name.startswith(vendor + "."):
                 assert str(relative) in files, f"{relative} imports {name}"
-        if top == "icseg" and "." in name and own in ALLOWED:
-            assert part(name) in ALLOWED[own] | {own, "__version__"}, f"{relative} imports {name}"
+    if room != "__init__":
+        assert trespasses(room, source) == [], relative
 
 
-def test_export_reaches_the_runtime_only_through_its_contracts() -> None:
-    allowed = ("icseg.tracker.graphs", "icseg.inference", "icseg.dialogue", "icseg.errors", "icseg.types")
-    # calibration and verification track real things, so they stand outside of the runtime as its users do
-    users = {
-        f"{name}.py" for name in ("build_folder", "build_segmenter", "calibration", "ladder", "recurrent", "verify")
-    }
-    as_users = ("icseg.tracker", "icseg.sim", "icseg.metrics", "icseg.cli.sources")
-    # the policy's files make what the runtime sends to a model, and start the server as the runtime does
-    policy = ("icseg.sim", "icseg.geometry", "icseg.policy_entry", "icseg.server_process")
-    for path in sorted((ROOT / "export").glob("*.py")):
-        more: tuple[str, ...] = ("icseg.assets",) if path.name == "build_detector.py" else ()
-        if path.name in users:
-            more = as_users
-        elif "policy" in path.stem or path.stem == "edge_llm":
-            more = policy
-        for name in imports(path):
-            if name.startswith("icseg."):
-                assert name.startswith(allowed + more), f"{path.name} imports {name}"
+@pytest.mark.parametrize("program", ["export", "training", "icseg_ros"])
+def test_what_stands_outside_reaches_the_runtime_only_where_it_may(program: str) -> None:
+    for path in sorted(PROGRAMS[program].rglob("*.py")):
+        assert trespasses(program, path.read_text()) == [], path.relative_to(ROOT)
+
+
+def test_training_stands_below_export() -> None:
+    for path in sorted(PROGRAMS["training"].rglob("*.py")):
+        assert not [name for name in imports(path.read_text()) if name.split(".")[0] == "export"], path
+
+
+def test_every_room_has_its_row() -> None:
+    rooms = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES} - {"__init__"}
+    assert rooms | {"export", "training", "icseg_ros"} == set(ALLOWED)
+
+
+def test_the_table_has_no_circle() -> None:
+    """Row by row: a room whose imports are all settled is settled."""
+    rooms = {room: {one.split("/")[0] for one in allowed} for room, allowed in ALLOWED.items()}
+    settled: set[str] = set()
+    while left := {room: allowed for room, allowed in rooms.items() if room not in settled}:
+        new = {room for room, allowed in left.items() if allowed <= settled}
+        assert new, f"a circle among {sorted(left)}"
+        settled |= new
+
+
+@pytest.mark.parametrize(
+    ("room", "planted"),
+    [
+        ("tracker", "from icseg.dialogue.policy import Policy"),
+        ("dialogue", "import icseg.tracker.tracker"),
+        ("inference", "from icseg import mask_ops"),
+        ("types", "from icseg.errors import IcsegError"),
+        ("detector", "def later():\n    from icseg.session.session import Session"),
+        ("export", "from icseg.session.session import Session"),
+    ],
+)
+def test_an_import_against_the_arrow_is_found(room: str, planted: str) -> None:
+    assert trespasses(room, planted) != []
 
 
 def test_no_file_is_called_after_nothing() -> None:
     for path in FILES:
-        assert path.stem not in {"utils", "common", "helpers", "base", "manager", "misc"}, path
+        assert path.stem not in MEANINGLESS, path

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from icseg.config import SessionConfig
 from icseg.errors import ConfigError
+from icseg.session.config import SessionConfig
 from icseg.types import Frame, Prompt
 
 

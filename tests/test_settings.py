@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 
 import pytest
 
-from icseg.config import SessionConfig
-from icseg.dialogue.policy_chat import ChatConfig
+from icseg.dialogue.chat.policy import ChatConfig
 from icseg.errors import ConfigError
+from icseg.session.config import SessionConfig
 from icseg.settings import check, described, from_values, setting
 from icseg.tracker.state import TrackerConfig
 

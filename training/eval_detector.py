@@ -25,9 +25,9 @@ import torch
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from icseg.dialogue.detector import Detection
-from icseg.dialogue.detector_graph import OUTPUT_NAMES, DetectorFacts
-from icseg.dialogue.detector_nano import decode, load_detector
+from icseg.detector.detector import Detection
+from icseg.detector.graph import OUTPUT_NAMES, DetectorFacts
+from icseg.detector.nano import decode, load_detector
 from icseg.geometry import box_iou
 from icseg.types import Box, ImageU8
 from training.clips import ClipStore, normalise

@@ -19,7 +19,7 @@ import numpy as np
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from icseg.metrics import jaccard
+from icseg.evaluation.metrics import jaccard
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
 from icseg.sim.truth import SimFrame

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from icseg.cli.evaluate import SPEAK_AT, Case, Guesser, KnowingPerson, Outcome, play_case, points_at
-from icseg.cli.evaluation_report import report, write_plot
 from icseg.cli.main import main
-from icseg.dialogue.policy_candidates import CandidatesPolicy
-from icseg.events import Targeted
+from icseg.dialogue.candidates.policy import CandidatesPolicy
+from icseg.evaluation.report import report, write_plot
+from icseg.session.events import Targeted
 from icseg.sim.commands import Command
 from icseg.sim.drawn import Drawn, draw_table
 from icseg.sim.truth import SimFrame, ThingTruth

@@ -12,7 +12,7 @@ import pytest
 from icseg import events
 from icseg.cli import live_job
 from icseg.cli.people import PreparedPerson
-from icseg.cli.record import Recording
+from icseg.cli.results import Recording
 from icseg.cli.sources import Source
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy

@@ -13,9 +13,9 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from icseg.cli.main import main
-from icseg.cli.record import write_png
-from icseg.metrics import jaccard
-from icseg.sim.recording import load_recording
+from icseg.cli.results import write_png
+from icseg.evaluation.metrics import jaccard
+from icseg.sim.clip_file import load_recording
 from icseg.sim.truth import SimFrame
 
 Run = Callable[..., tuple[int, str, str]]

@@ -18,10 +18,10 @@ import pytest
 from icseg.cli.main import main
 from icseg.cli.policies import add_options, chat_config
 from icseg.errors import ConfigError, PlanMismatchError
-from icseg.policy_entry import write_entry
-from icseg.server_process import ServerProcess
-from tests.scripted_edge_llm import free_port, install, is_running
-from tests.test_policy_entry import make_entry
+from icseg.policy_server.entry import write_entry
+from icseg.policy_server.process import ServerProcess
+from tests.policy_server.scripted_edge_llm import free_port, install, is_running
+from tests.policy_server.test_entry import make_entry
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from icseg.cli.record import Recording, write_png
+from icseg.cli.results import Recording, write_png
 from icseg.cli.sources import open_source, read_image
 from icseg.errors import SourceError
 from tests.conftest import make_frame

@@ -17,14 +17,14 @@ import export.calibration
 import export.segmenter_source
 from export.build_engines import main
 from export.build_segmenter import SegmenterBuild
-from export.sensitivity import main as sensitivity
+from export.graph.sensitivity import main as sensitivity
 from export.verify import main as verify
-from icseg.cli.record import write_png
-from icseg.dialogue.detector_nano import load_detector
+from icseg.cli.results import write_png
+from icseg.detector.nano import load_detector
 from icseg.errors import BackendError
 from icseg.inference.manifest import FLOAT16, INT8, TENSORRT_RTX, load_manifest
 from icseg.inference.tensorrt_module import load_tensorrt
-from icseg.sim.recording import load_recording
+from icseg.sim.clip_file import load_recording
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MEMORY_ATTENTION
 from icseg.tracker.loading import load_tracker
 from icseg.types import Prompt

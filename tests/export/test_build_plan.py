@@ -19,8 +19,8 @@ from small_graphs import NANO_GRAPHS, make_model, nano_graph, quantized_model
 from export import build_plan as module
 from export.build_log import BuildProgress
 from export.build_plan import build_plan, convert_beside, log_path, main
-from export.half_graph import to_half
-from export.half_policy import DEFAULT_POLICY
+from export.graph.half_graph import to_half
+from export.graph.half_policy import DEFAULT_POLICY
 from export.plan_options import PlanOptions, Profile, parse_profile
 from icseg.errors import BackendError, PlanMismatchError
 from icseg.inference.manifest import sha256_of

@@ -10,7 +10,7 @@ from cuda_double import FOREIGN_STREAM, STREAM, CudaDouble, Error
 
 from icseg.errors import BackendError
 from icseg.inference.cuda_stream import CudaStream
-from icseg.mask_ops.cuda.device_memory import DeviceArray, DevicePool
+from icseg.inference.device_memory import DeviceArray, DevicePool
 
 
 def test_bytes_go_to_the_device_and_back(cuda: CudaDouble) -> None:

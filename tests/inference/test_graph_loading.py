@@ -14,8 +14,8 @@ from cuda_double import CudaDouble
 from tensorrt_double import PLAN, TensorRtDouble
 
 from icseg.assets import nano_models
-from icseg.dialogue.detector_graph import GRAPH_NAME, MANIFEST_KIND, DetectorFacts, detector_specs
-from icseg.dialogue.detector_nano import load_detector
+from icseg.detector.graph import GRAPH_NAME, MANIFEST_KIND, DetectorFacts, detector_specs
+from icseg.detector.nano import load_detector
 from icseg.errors import BackendError, PlanMismatchError
 from icseg.inference.graph_loading import load_graph
 from icseg.inference.manifest import load_manifest, sha256_of

@@ -9,8 +9,8 @@ import torch
 from transformers import Sam2VideoConfig, Sam2VideoModel
 
 from export.sam2_sizes import sam2_config
-from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
+from icseg.mask_ops.image_input import normalise_image
 from icseg.tracker.inputs import prompt_tokens
 from icseg.types import Frame, MaskBool, Prompt
 from training.nano_config import nano_segmenter_config

@@ -22,10 +22,10 @@ from sam2_session import reference_masks
 from transformers import Sam2VideoModel
 from transformers.models.sam2_video.modeling_sam2_video import Sam2VideoInferenceSession
 
+from icseg.evaluation.metrics import jaccard
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from icseg.metrics import jaccard
 from icseg.tracker.graphs import GRAPH_NAMES, MEMORY_ENCODER, SegmenterFacts
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker

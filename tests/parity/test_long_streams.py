@@ -23,7 +23,7 @@ from sam2_session import PerObjectMemory, build_reference, make_clip, tiny_confi
 from streams import Prompts, compare_stream, make_tracker
 
 from icseg.assets import nano_models
-from icseg.sim.recording import load_recording
+from icseg.sim.clip_file import load_recording
 from icseg.types import Frame, Prompt
 
 COUNT = 200

@@ -10,9 +10,9 @@ from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
 
 from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
-from icseg.inference.image_input import normalise_image
-from icseg.metrics import jaccard
-from icseg.sim.recording import SHIPPED_CLIP, load_recording
+from icseg.evaluation.metrics import jaccard
+from icseg.mask_ops.image_input import normalise_image
+from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
     LABEL_NOT_A_POINT,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from icseg.dialogue.detector import Detection
+from icseg.detector.detector import Detection
 from icseg.sim.things import COLOUR_RGB, COLOURS, KINDS
 from training.clips import ClipStore, augment, repaint_background
 from training.detector_calibration import best_threshold, calibration_error, fit_logistic, fit_temperature, softmax

@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from icseg import events
-from icseg.cli.overlay import contact_sheet
 from icseg.cli.people import Person, TerminalPerson
 from icseg.cli.policies import add_options, make_policy, make_tracker
-from icseg.cli.record import Recording, write_png
+from icseg.cli.results import Recording, write_png
 from icseg.errors import BackendError
-from icseg.executor import InlineExecutor
-from icseg.metrics import jaccard
-from icseg.session import Session
+from icseg.evaluation.metrics import jaccard
+from icseg.mask_ops.drawing import contact_sheet
+from icseg.session import events
+from icseg.session.executor import InlineExecutor
+from icseg.session.session import Session
 from icseg.sim.truth import SimFrame
 from icseg.sim.user import SimulatedUser, matching_ids
 from icseg.types import ImageU8, TrackResult
@@ -71,7 +71,7 @@ class Scene:
 
 def open_scene(args: argparse.Namespace, seed: int) -> Scene:
     """The simulated table, or the recorded clip where there is no renderer (and says so)."""
-    from icseg.sim.recording import load_recording
+    from icseg.sim.clip_file import load_recording
 
     if not args.clip:
         from icseg.sim.scene import make_scene

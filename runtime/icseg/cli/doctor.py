@@ -121,7 +121,7 @@ def _tensorrt() -> Finding:
 def _models(engines: Path | None) -> Finding:
     try:
         from icseg.assets import nano_models
-        from icseg.dialogue.detector_nano import load_detector
+        from icseg.detector.nano import load_detector
         from icseg.tracker.loading import load_tracker
 
         folder = engines if engines is not None else nano_models()

@@ -19,17 +19,17 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from icseg import events
-from icseg.cli.evaluation_report import report, write_plot
 from icseg.cli.policies import add_options, make_policy, make_tracker
+from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.policy import Policy
-from icseg.dialogue.policy_candidates import CandidatesPolicy
 from icseg.errors import IcsegError
-from icseg.executor import InlineExecutor
+from icseg.evaluation.metrics import jaccard
+from icseg.evaluation.report import report, write_plot
 from icseg.geometry import box_iou
-from icseg.metrics import jaccard
-from icseg.pursuit import VideoTracker
-from icseg.session import Session
+from icseg.session import events
+from icseg.session.executor import InlineExecutor
+from icseg.session.following import VideoTracker
+from icseg.session.session import Session
 from icseg.sim.commands import Command, draw_command
 from icseg.sim.playing import Script, play
 from icseg.sim.truth import SimFrame

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from icseg.events import Asked
+from icseg.session.events import Asked
 
 
 class Person(Protocol):

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from icseg.assets import nano_models
-from icseg.dialogue.chat_server import SERVERS
+from icseg.dialogue.chat.policy import ChatConfig, ChatPolicy
+from icseg.dialogue.chat.servers import SERVERS
 from icseg.dialogue.policy import Policy
-from icseg.dialogue.policy_chat import ChatConfig, ChatPolicy
-from icseg.policy_entry import ENTRY_NAME, load_entry
+from icseg.policy_server.entry import ENTRY_NAME, load_entry
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker
 
@@ -42,8 +42,8 @@ def make_policy(args: argparse.Namespace) -> Policy:
     """The chosen policy."""
     if args.policy == "chat":
         return ChatPolicy(chat_config(args))
-    from icseg.dialogue.detector_nano import load_detector
-    from icseg.dialogue.policy_candidates import CandidatesPolicy
+    from icseg.detector.nano import load_detector
+    from icseg.dialogue.candidates.policy import CandidatesPolicy
 
     folder = args.engines if args.engines is not None else nano_models()
     return CandidatesPolicy(load_detector(folder / "detector", providers=(args.provider,), threads=args.threads))

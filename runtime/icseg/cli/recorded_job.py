@@ -9,16 +9,16 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from icseg import events
 from icseg.cli.people import Person
 from icseg.cli.policies import make_policy, make_tracker
-from icseg.cli.record import Recording
+from icseg.cli.results import Recording
 from icseg.cli.sources import Source
-from icseg.config import SessionConfig
 from icseg.errors import IcsegError
-from icseg.executor import InlineExecutor
-from icseg.session import Session
-from icseg.state import State
+from icseg.session import events
+from icseg.session.config import SessionConfig
+from icseg.session.events import State
+from icseg.session.executor import InlineExecutor
+from icseg.session.session import Session
 from icseg.types import Frame, TrackResult
 
 

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from icseg import events
 from icseg.cli.live_job import LiveJob
 from icseg.cli.people import Person, PreparedPerson, TerminalPerson
 from icseg.cli.policies import add_options
-from icseg.cli.record import Recording
 from icseg.cli.recorded_job import RecordedJob
+from icseg.cli.results import Recording
 from icseg.cli.sources import Source, open_source
+from icseg.session import events
 from icseg.types import TrackResult
 
 

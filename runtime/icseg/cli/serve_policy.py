@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from icseg.errors import BackendError, ConfigError
-from icseg.policy_entry import LOOPBACK, PolicyEntry, load_entry
-from icseg.server_process import ServerProcess, find_program, terminate_as_interrupt
+from icseg.policy_server.entry import LOOPBACK, PolicyEntry, load_entry
+from icseg.policy_server.process import ServerProcess, find_program, terminate_as_interrupt
 
 PROGRAM = "tensorrt-edgellm-serve"
 LOG_NAME = "serve.log"

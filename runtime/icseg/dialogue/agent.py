@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.chat.protocol import ReplyFault, check_answer
 from icseg.dialogue.dialogue import MAX_INTERACTIONS, MAX_QUESTIONS, Dialogue, Observation, Turn
 from icseg.dialogue.observations import (
     ANSWER_TOO_EARLY_TEXT,
@@ -18,7 +19,6 @@ from icseg.dialogue.observations import (
     unknown_frame_text,
 )
 from icseg.dialogue.policy import Policy, PolicyOutput
-from icseg.dialogue.protocol import ReplyFault, check_answer
 from icseg.errors import Cancelled, ConfigError, ModelOutputError
 from icseg.geometry import box_vlm_to_image, point_vlm_to_image
 from icseg.types import Box, Frame, Point

@@ -6,9 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from icseg.dialogue.actions import Action
+from icseg.dialogue.chat.protocol import parse_reply
 from icseg.dialogue.dialogue import Dialogue, Observation
 from icseg.dialogue.policy import PolicyOutput
-from icseg.dialogue.protocol import parse_reply
 from icseg.errors import ModelOutputError
 
 Step = Action | str | Exception

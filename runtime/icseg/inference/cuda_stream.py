@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from icseg.errors import BackendError
-from icseg.mask_ops.cuda.device_memory import DeviceStream
+from icseg.inference.device_memory import DeviceStream
 from icseg.types import Array
 
 DEVICE = 0

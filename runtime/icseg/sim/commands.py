@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from icseg.dialogue.language import Axis, ordinal_word
+from icseg.dialogue.english.words import Axis, ordinal_word
 from icseg.sim.truth import SimFrame
 from icseg.sim.truth_words import Facts
 from icseg.sim.user import matching_ids

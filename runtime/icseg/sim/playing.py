@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from icseg import events
+from icseg.session import events
 from icseg.sim.truth import SimFrame
 from icseg.types import Frame
 
@@ -18,7 +18,7 @@ Answer = Callable[[events.Asked, SimFrame], str]
 
 
 class Played(Protocol):
-    """The part of ``icseg.session.Session`` that is needed."""
+    """The part of ``session.Session`` that is needed."""
 
     def push_frame(self, frame: Frame) -> object:
         """A new frame of the camera."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from icseg.dialogue.detector import Detection
+from icseg.detector.detector import Detection
 from icseg.errors import SourceError
 from icseg.sim.things import COLOURS, KINDS
 from icseg.sim.truth import SimFrame

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from icseg.dialogue.language import Axis, Description, Rank, Relation
+from icseg.dialogue.english.words import Axis, Description, Rank, Relation
 from icseg.geometry import box_center
 from icseg.sim.things import SIZES
 from icseg.sim.truth import SimFrame, ThingTruth

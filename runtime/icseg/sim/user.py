@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from icseg.dialogue.language import Description, Rank, Vocabulary, ordinal_word
-from icseg.dialogue.language_command import counting_direction, parse_command
+from icseg.dialogue.english.command import counting_direction, parse_command
+from icseg.dialogue.english.words import Description, Rank, Vocabulary, ordinal_word
 from icseg.sim.things import COLOURS, KINDS
 from icseg.sim.truth import SimFrame
 from icseg.sim.truth_words import Facts

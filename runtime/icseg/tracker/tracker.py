@@ -15,12 +15,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icseg.inference.image_input import normalise_image
 from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
+from icseg.mask_ops.image_input import normalise_image
 from icseg.tracker import graphs
+from icseg.tracker.encoded_image import Looks, StageClock
 from icseg.tracker.inputs import prompt_tokens
-from icseg.tracker.looks import Looks, StageClock
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
 from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackCapacity, TrackerConfig, TrackState

@@ -9,10 +9,10 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from icseg import events
-from icseg.state import State
+from icseg.session.events import State
+from icseg_ros.logged_session import Dialogue
 from icseg_ros.speech.speech import Speech
 from icseg_ros.speech.words import Utterance, sayable
-from icseg_ros.talk import Dialogue
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 STATES = {

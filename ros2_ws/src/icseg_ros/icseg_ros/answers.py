@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from icseg import events
-from icseg_ros.talk import Talk
+from icseg_ros.logged_session import Talk
 
 Reply = Callable[[bool, str], None]
 """Whether it was accepted, and why not."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from icseg.errors import BackendError, ConfigError
-from icseg.sim.recording import Recording, load_recording
+from icseg.sim.clip_file import Recording, load_recording
 from icseg.sim.scene import SceneSpec, make_scene
 from icseg.sim.table import SimulatedTable
 from icseg.sim.things import KINDS

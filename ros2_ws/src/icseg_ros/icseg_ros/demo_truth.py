@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from icseg.errors import SourceError
-from icseg.metrics import jaccard
+from icseg.evaluation.metrics import jaccard
 from icseg.sim.truth import SimFrame, ThingTruth
 from icseg.types import Array, Frame, ImageU8, MaskBool
 

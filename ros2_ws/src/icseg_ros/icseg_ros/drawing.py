@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from icseg.cli.overlay import COLOURS_RGB, OUTLINE_RGB
+from icseg.mask_ops.drawing import COLOURS_RGB, OUTLINE_RGB
 from icseg.mask_ops.native import overlay
 from icseg.types import ImageU8, ObjectResult
 

@@ -11,7 +11,7 @@ from icseg import events
 from icseg.errors import ConfigError
 from icseg.types import Frame
 from icseg_ros.goals import Goal, GoalResult
-from icseg_ros.talk import Talk
+from icseg_ros.logged_session import Talk
 
 Picture = tuple[Frame, Header]
 _Codes = ClarifySegment.Result

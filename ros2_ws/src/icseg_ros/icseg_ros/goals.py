@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from icseg import events
 from icseg.types import ObjectResult
-from icseg_ros.talk import Talk
+from icseg_ros.logged_session import Talk
 
 _Codes = ClarifySegment.Result
 _CAUSES = {

@@ -16,7 +16,7 @@ def give_back_images() -> bool:
 
     By itself glibc raises its bound for large blocks to the largest that was ever freed, and has eight arenas a core:
     images then lie between small blocks that stay, in an arena for every thread, and the process grows for as long as
-    it meets new sizes. benchmarks/soak_ros.py measures what the node takes.
+    it meets new sizes. ros2_ws/soak/soak.py measures what the node takes.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt

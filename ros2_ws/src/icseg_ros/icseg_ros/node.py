@@ -20,12 +20,12 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from icseg.errors import ConfigError, IcsegError
+from icseg.models import load_models
 from icseg.settings import Setting
 from icseg.types import Prompt
 from icseg_ros import diagnostics
 from icseg_ros.announcer import Announcer
 from icseg_ros.clarify_action import ClarifyAction
-from icseg_ros.models import load_models
 from icseg_ros.parameters import all_settings, declare_all, read_all
 from icseg_ros.parts import Load, Parts
 from icseg_ros.services import Services

@@ -11,13 +11,13 @@ from dataclasses import dataclass, fields, make_dataclass
 
 from rclpy.node import Node
 
-from icseg.config import SessionConfig
-from icseg.dialogue.policy_chat import ChatConfig
+from icseg.dialogue.chat.policy import ChatConfig
+from icseg.models import ModelSettings
+from icseg.session.config import SessionConfig
 from icseg.settings import Setting, check, described, setting
 from icseg.tracker.state import TrackerConfig
 from icseg_ros.camera import CameraSettings
 from icseg_ros.depth import DepthSettings
-from icseg_ros.models import ModelSettings
 from icseg_ros.outputs import OutputSettings
 from icseg_ros.settings import declare, read
 from icseg_ros.speech.settings import SpeechInSettings, SpeechOutSettings, SpeechSettings, TurnTakingSettings

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-from icseg.dialogue.policy_chat import ChatConfig
+from icseg.dialogue.chat.policy import ChatConfig
+from icseg.models import Models, ModelSettings
 from icseg.tracker.state import TrackerConfig
 from icseg_ros.announcer import Announcer
 from icseg_ros.camera import CameraInput
 from icseg_ros.depth import DepthInput
 from icseg_ros.image_thread import ImageThread
-from icseg_ros.models import Models, ModelSettings
 from icseg_ros.outputs import Outputs
 from icseg_ros.parameters import Settings
 from icseg_ros.speech.speech import Speech

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from icseg import events
-from icseg.config import SessionConfig
 from icseg.dialogue.policy import Policy
 from icseg.geometry import clip_prompt
-from icseg.session import Session
+from icseg.session.config import SessionConfig
+from icseg.session.session import Session
 from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, ObjectResult, Prompt
 

@@ -18,19 +18,19 @@ from icseg_msgs.msg import DialogueState
 from std_msgs.msg import Header
 
 from icseg import events
-from icseg.intent import is_command, is_stop
+from icseg.dialogue.english.intent import is_command, is_stop
 from icseg.mask_ops.native import distance_peak
-from icseg.session import Session
-from icseg.state import State
+from icseg.session.events import State
+from icseg.session.session import Session
 from icseg.types import Frame, Prompt
 from icseg_ros.announcer import state_code
 from icseg_ros.answers import Answers, Reply
 from icseg_ros.goal_runner import GoalRunner, Picture
 from icseg_ros.goals import GoalResult
+from icseg_ros.logged_session import Talk
 from icseg_ros.parts import Parts
 from icseg_ros.still import Still, StillOutcome, StillResult
 from icseg_ros.stills import Stills
-from icseg_ros.talk import Talk
 from icseg_ros.traffic import Traffic
 
 NAP_S = 0.02

@@ -20,10 +20,10 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
+from icseg.models import Models
 from icseg.tracker.scripted import ScriptedTracker
 from icseg_ros.announcer import LATCHED
 from icseg_ros.main import spin
-from icseg_ros.models import Models
 from icseg_ros.node import ClarifySegmentNode
 
 HW = (48, 64)

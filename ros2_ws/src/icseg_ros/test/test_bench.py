@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-BENCHMARKS = Path(__file__).resolve().parents[4] / "benchmarks"
+ROOT = Path(__file__).resolve().parents[4]
 DEADLINE_S = 120.0
 
 
 def run(*arguments: str) -> dict[str, Any]:
     """The document that a benchmark prints last."""
-    argv = [sys.executable, str(BENCHMARKS / arguments[0]), *arguments[1:]]
+    argv = [sys.executable, str(ROOT / arguments[0]), *arguments[1:]]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
     document: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -24,7 +24,7 @@ def run(*arguments: str) -> dict[str, Any]:
 
 
 def test_one_case_of_the_latencies() -> None:
-    (case,) = run("bench_ros.py", "--smoke")["cases"]
+    (case,) = run("benchmarks/bench_ros.py", "--smoke")["cases"]
     assert case["latency"]["n"] > 0
     stages = {name: numbers["median_ms"] for name, numbers in case["split"].items()}
     assert stages["model"] > 0
@@ -40,7 +40,7 @@ def test_one_case_of_the_latencies() -> None:
 def test_one_fault_of_the_soak() -> None:
     pytest.importorskip("icseg_test_msgs", reason="built with the workspace, not installed on robots")
     faults = "camera_sends_bgr8"
-    document = run("soak_ros.py", "--smoke", "--policies", "candidates", "--only", faults, "--episodes", "0")
+    document = run("ros2_ws/soak/soak.py", "--smoke", "--policies", "candidates", "--only", faults, "--episodes", "0")
     held = document["invariants"]
     assert held["masks"] > 0
     assert (set(held["broken"].values()), held["node_died"], held["tracebacks"]) == ({0}, [], 0)

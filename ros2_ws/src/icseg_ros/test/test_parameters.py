@@ -13,8 +13,8 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rig import Rig
 from sensor_msgs.msg import Image
 
-from icseg.config import SessionConfig
 from icseg.errors import ConfigError
+from icseg.session.config import SessionConfig
 from icseg_ros.node import ClarifySegmentNode
 from icseg_ros.parameters import Settings, all_settings, read_all, yaml_text
 from icseg_ros.reference import ACTIONS, PUBLICATIONS, SERVICES, SUBSCRIPTIONS, Topic, written

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from speech_fixtures import FakeClock
 
-from icseg.intent import is_stop
+from icseg.dialogue.english.intent import is_stop
 from icseg_ros.speech import Heard, TurnTakingSettings
 from icseg_ros.speech.turn_taking import TurnTaking
 

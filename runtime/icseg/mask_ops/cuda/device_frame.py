@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from icseg.mask_ops.cuda.device_memory import DeviceStream
+from icseg.inference.device_memory import DeviceStream
 from icseg.mask_ops.cuda.device_view import DeviceView, device_view
 from icseg.mask_ops.cuda.ranges import check_size
 from icseg.mask_ops.options import Encoding

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from icseg.inference.device_memory import DeviceArray
 from icseg.mask_ops.bit_masks import BitMasks
 from icseg.mask_ops.components import Components
-from icseg.mask_ops.cuda.device_memory import DeviceArray
 from icseg.mask_ops.statistics import MaskStatistics
 
 _RLE_REFUSALS = (

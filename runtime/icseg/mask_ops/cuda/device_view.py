@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from icseg.mask_ops.cuda.device_memory import LEGACY_STREAM, DeviceStream
+from icseg.inference.device_memory import LEGACY_STREAM, DeviceStream
 from icseg.mask_ops.cuda.dlpack import MAX_VERSION, DeviceKind, DlpackTensor
 
 INTERFACE_VERSIONS = (2, 3)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from icseg.inference.device_memory import DeviceArray
 from icseg.mask_ops.cuda.device_frame import device_frame
-from icseg.mask_ops.cuda.device_memory import DeviceArray
 from icseg.mask_ops.cuda.launcher import Launcher
 from icseg.mask_ops.cuda.ranges import check_finite, check_size
 from icseg.mask_ops.options import Encoding

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from icseg.inference.device_memory import DeviceArray, DevicePool, DeviceStream, Lease
 from icseg.mask_ops.bit_masks import WORD_BITS
-from icseg.mask_ops.cuda.device_memory import DeviceArray, DevicePool, DeviceStream, Lease
 from icseg.mask_ops.cuda.device_results import DeviceBitMasks
 from icseg.mask_ops.cuda.device_view import DeviceView, contiguous_view
 from icseg.mask_ops.cuda.library import CudaLibrary, beside_the_package

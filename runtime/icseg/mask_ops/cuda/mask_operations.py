@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from icseg.mask_ops.cuda.device_memory import DeviceArray
+from icseg.inference.device_memory import DeviceArray
 from icseg.mask_ops.cuda.device_results import (
     DeviceBitMasks,
     DeviceComponents,

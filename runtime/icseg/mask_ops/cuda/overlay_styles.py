@@ -7,7 +7,7 @@ from collections import OrderedDict
 import numpy as np
 import numpy.typing as npt
 
-from icseg.mask_ops.cuda.device_memory import DeviceArray, DevicePool, DeviceStream
+from icseg.inference.device_memory import DeviceArray, DevicePool, DeviceStream
 from icseg.mask_ops.cuda.ranges import check_share
 
 KEPT = 1024

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.subscription import Subscription
 from std_msgs.msg import Bool, String
 
-from icseg.intent import is_stop
+from icseg.dialogue.english.intent import is_stop
 from icseg_ros.speech.ear import ListeningEar, TopicEar
 from icseg_ros.speech.mailbox import Mailbox
 from icseg_ros.speech.settings import SpeechSettings

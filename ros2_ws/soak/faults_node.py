@@ -1,0 +1,269 @@
+"""What is done to the node itself, to its speech service and to its policy server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+
+from lifecycle_msgs.msg import Transition
+
+from ros2_ws.soak.faults import Act, Fault, Stage, counts, either, reads, says
+from ros2_ws.soak.robot import Missed
+
+if TYPE_CHECKING:
+    from ros2_ws.soak.speech import SoakSpeech
+
+AMBIGUOUS = "find the mug"
+OUT_OF_RANGE = (("camera.max_rate_hz", -1.0), ("publish.jpeg_quality", 0), ("depth.max_offset_s", 7.5))
+FIXED = (("model.threads", 3), ("dialogue.max_questions", 1), ("speech.holdoff_s", 1.0))
+SLOW_HZ = 5.0
+
+
+def _transitions(*numbers: int) -> Act:
+    def act(stage: Stage) -> None:
+        for number in numbers:
+            stage.robot.change_state(number)
+
+    return act
+
+
+def _enable(is_enabled: bool) -> Act:
+    return lambda stage: stage.robot.call("enable", data=is_enabled)
+
+
+def _set_bad_parameters(stage: Stage) -> None:
+    for name, value in (*OUT_OF_RANGE, *FIXED):
+        if not stage.robot.set_parameter(name, value):
+            raise Missed(f"{name} = {value}: was not refused")
+
+
+def _set_rate(rate_hz: float) -> Act:
+    def act(stage: Stage) -> None:
+        if reason := stage.robot.set_parameter("camera.max_rate_hz", rate_hz):
+            raise Missed(f"camera.max_rate_hz = {rate_hz}: {reason}")
+
+    return act
+
+
+NODE_FAULTS = (
+    Fault(
+        "deactivated",
+        "deactivated for 2 s",
+        _transitions(Transition.TRANSITION_DEACTIVATE),
+        says(r"^inactive|not active"),
+        end=_transitions(Transition.TRANSITION_ACTIVATE),
+        recovers="box",
+    ),
+    Fault(
+        "cleaned_up",
+        "deactivated, cleaned up, configured and activated again",
+        _transitions(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP),
+        says(r"not configured"),
+        end=_transitions(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE),
+        recovers="box",
+    ),
+    Fault(
+        "disabled",
+        "~/enable false for 2 s",
+        _enable(False),
+        says(r"^inactive"),
+        end=_enable(True),
+        recovers="box",
+    ),
+    Fault(
+        "reset",
+        "~/reset in the middle of tracking",
+        lambda stage: stage.robot.call("reset"),
+        says(r"^idle"),
+        recovers="box",
+    ),
+    Fault(
+        "parameters_out_of_range",
+        "three values out of range, three that are fixed while configured: refused, and nothing changes",
+        _set_bad_parameters,
+        says(r"expected|range|takes effect when"),
+    ),
+    Fault(
+        "parameter_changed",
+        f"camera.max_rate_hz {SLOW_HZ:g} for 2 s",
+        _set_rate(SLOW_HZ),
+        counts("camera/over max_rate_hz"),
+        end=_set_rate(30.0),
+    ),
+)
+
+
+def _speech(stage: Stage) -> SoakSpeech:
+    return cast("SoakSpeech", stage.speech)
+
+
+def _ask_with(prepare: Callable[[SoakSpeech], None]) -> Act:
+    def act(stage: Stage) -> None:
+        prepare(_speech(stage))
+        stage.robot.ask_for(AMBIGUOUS)
+        stage.robot.answer("the purple one")
+
+    return act
+
+
+def _ask_and_wait_with(prepare: Callable[[SoakSpeech], None]) -> Act:
+    def act(stage: Stage) -> None:
+        prepare(_speech(stage))
+        stage.robot.ask_for(AMBIGUOUS)
+
+    return act
+
+
+def _mend_speech(stage: Stage) -> None:
+    speech = _speech(stage)
+    speech.error = ""
+    speech.hang(False)
+    speech.open()
+
+
+def _break_voice(speech: SoakSpeech) -> None:
+    speech.error = "no audio device"
+
+
+SPEECH_FAULTS = (
+    Fault(
+        "speech_hangs",
+        "text to speech takes the question and never ends, not even when it is cancelled; the person answers",
+        _ask_with(lambda speech: speech.hang(True)),
+        says(r"hangs: it did not end"),
+        end=_mend_speech,
+    ),
+    Fault(
+        "speech_hangs_unanswered",
+        "the same, and nobody answers",
+        _ask_and_wait_with(lambda speech: speech.hang(True)),
+        says(r"hangs: it did not end"),
+        end=_mend_speech,
+        shown_within_s=12.0,
+        recovers="box",
+    ),
+    Fault(
+        "speech_fails",
+        "text to speech ends with an error",
+        _ask_and_wait_with(_break_voice),
+        says(r"no audio device"),
+        end=_mend_speech,
+        recovers="box",
+    ),
+    Fault(
+        "speech_gone",
+        "the text to speech service is not there",
+        _ask_and_wait_with(lambda speech: speech.close()),
+        says(r"is not there|went away"),
+        end=_mend_speech,
+        recovers="box",
+    ),
+)
+
+
+def _mode(mode: str) -> Act:
+    def act(stage: Stage) -> None:
+        assert stage.server is not None, "only with a policy server"
+        stage.server.tell(mode)
+        stage.robot.say(AMBIGUOUS)
+
+    return act
+
+
+def _answers_again(stage: Stage) -> None:
+    assert stage.server is not None, "only with a policy server"
+    stage.server.tell("answers")
+
+
+def _kill(stage: Stage) -> None:
+    assert stage.server is not None, "only with a policy server"
+    stage.server.kill()
+    stage.robot.say(AMBIGUOUS)
+
+
+def _start_again(stage: Stage) -> None:
+    assert stage.server is not None, "only with a policy server"
+    assert stage.start_server is not None, "whoever has a server can start it"
+    stage.server.kill()
+    stage.server = stage.start_server()
+
+
+def _stop_while_it_hangs(stage: Stage) -> None:
+    _mode("hangs")(stage)
+    stage.robot.until(lambda: stage.robot.state.name == "thinking", "thinking", 5.0)
+    stage.robot.say("stop")
+
+
+POLICY_FAULTS = (
+    Fault(
+        "policy_server_killed",
+        "SIGKILL; a command meanwhile; started again",
+        _kill,
+        says(r"127\.0\.0\.1.*(refused|start|unreachable)"),
+        end=_start_again,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_hangs",
+        "takes the request and says nothing",
+        _mode("hangs"),
+        says(r"no (first )?token|did not|within|too slow"),
+        end=_answers_again,
+        shown_within_s=10.0,
+        recovers="words",
+    ),
+    Fault(
+        "stop_while_the_policy_hangs",
+        "the same, and the person says stop",
+        _stop_while_it_hangs,
+        says(r"^idle"),
+        end=_answers_again,
+        shown_within_s=3.0,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_talks_nonsense",
+        "replies outside the protocol",
+        _mode("nonsense"),
+        says(r"repl(y|ies)"),
+        end=_answers_again,
+        shown_within_s=10.0,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_dies_in_a_reply",
+        "the process ends in the middle of a reply; started again",
+        _mode("dies"),
+        says(r"broke|closed|ended|refused|in the middle"),
+        end=_start_again,
+        shown_within_s=10.0,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_fails",
+        "HTTP 500",
+        _mode("fails"),
+        says(r"500"),
+        end=_answers_again,
+        shown_within_s=10.0,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_never_ends",
+        "a reply without end",
+        _mode("endless"),
+        says(r"no action within"),
+        end=_answers_again,
+        shown_within_s=20.0,
+        recovers="words",
+    ),
+    Fault(
+        "policy_server_slow",
+        "1.5 s before the first token",
+        _mode("slow"),
+        either(says(r"^asking"), reads("masks/state", "asking")),
+        end=_answers_again,
+        shown_within_s=10.0,
+        recovers="words",
+    ),
+)

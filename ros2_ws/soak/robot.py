@@ -1,0 +1,334 @@
+"""The robot around the node in a soak: camera, ears, mouth and hands; everything that was heard, with its time.
+
+Knows topics and services; what is done with them, and what should come of it, is the faults' and the episodes'.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from icseg_msgs.action import ClarifySegment
+from icseg_msgs.msg import DialogueState, Question, RoiStamped, Target
+from icseg_msgs.srv import Answer, Segment
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import SetParameters
+from rclpy.action import ActionClient
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+from std_srvs.srv import SetBool, Trigger
+
+from ros2_ws.soak.camera import SoakCamera
+from ros2_ws.soak.checks import MaskChecks
+
+NODE = "/clarify_segment"
+LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+THREADS = 4
+KEPT = 400
+CALL_S = 10.0
+FLOWING = 5
+"""So many masks are a flow."""
+TRACK_S = 15.0
+AGAIN_S = 2.0
+"""After so long a person says again what had no effect: a node that was just activated has seen no image."""
+POLL_S = 0.1
+
+T = TypeVar("T")
+
+
+class Missed(Exception):  # something that should have come did not: an outcome, not an error
+    """It did not happen in time; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A text in which the node told of something.
+
+    Attributes:
+        at: monotonic seconds.
+        where: topic, and the part of a diagnostic.
+        text: what it said.
+    """
+
+    at: float
+    where: str
+    text: str
+
+
+class Robot:
+    """Everything but the node under test, which is a process of its own.
+
+    Attributes:
+        camera: see there.
+        checks: of every mask.
+        state: the newest ~/dialogue.
+        question: the newest ~/question.
+        facts: values of the newest /diagnostics, "camera/received" -> text.
+        n_diagnostics: reports heard.
+    """
+
+    def __init__(self) -> None:
+        self._context = Context()
+        rclpy.init(context=self._context)
+        self.node = Node("robot", context=self._context)
+        self.checks = MaskChecks()
+        self.state, self.question = DialogueState(), Question()
+        self.facts: dict[str, str] = {}
+        self.n_diagnostics = 0
+        self._is_over, self._changed = False, threading.Condition()
+        self._shown: deque[Shown] = deque(maxlen=KEPT)
+        self._masks: deque[float] = deque(maxlen=KEPT)
+        node, group = self.node, ReentrantCallbackGroup()
+        self.camera = SoakCamera(node, self.checks)
+        self._command = node.create_publisher(String, "command", 10)
+        self._answer = node.create_publisher(String, "answer", 10)
+        self._roi = node.create_publisher(RoiStamped, "target_roi", 10)
+        node.create_subscription(Image, f"{NODE}/mask", self._on_mask, 50)
+        node.create_subscription(Target, f"{NODE}/target", self._on_target, 50)
+        node.create_subscription(DialogueState, f"{NODE}/dialogue", self._on_dialogue, LATCHED, callback_group=group)
+        node.create_subscription(Question, f"{NODE}/question", self._on_question, LATCHED, callback_group=group)
+        node.create_subscription(String, f"{NODE}/say", self._on_say, 10, callback_group=group)
+        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10, callback_group=group)
+        self._services = {
+            name: node.create_client(kind, f"{NODE}/{name}", callback_group=group)
+            for name, kind in (
+                ("answer", Answer),
+                ("segment", Segment),
+                ("cancel", Trigger),
+                ("reset", Trigger),
+                ("enable", SetBool),
+                ("change_state", ChangeState),
+                ("set_parameters", SetParameters),
+            )
+        }
+        self._action = ActionClient(node, ClarifySegment, f"{NODE}/clarify_segment", callback_group=group)
+        self._executor = MultiThreadedExecutor(THREADS, context=self._context)
+        self._executor.add_node(node)
+        self._spinner = threading.Thread(target=self._spin, name="robot")
+        self._spinner.start()
+
+    def close(self) -> None:
+        """Everything ends."""
+        self.camera.close()
+        self._is_over = True
+        self._executor.shutdown(2.0)
+        rclpy.try_shutdown(context=self._context)
+        self._spinner.join(5.0)
+        self.node.destroy_node()
+
+    def say(self, text: str) -> None:
+        """Typed words."""
+        self._command.publish(String(data=text))
+
+    def answer(self, text: str) -> None:
+        """A typed answer."""
+        self._answer.publish(String(data=text))
+
+    def point(self, box: Iterable[float] | None = None) -> None:
+        """Show the target: by default the thing that is always in sight, as it is in the newest image."""
+        x0, y0, x1, y1 = (round(side) for side in (box or self.camera.newest()[1].box_image_px() or ()))
+        message = RoiStamped()
+        message.roi.x_offset, message.roi.y_offset = x0, y0
+        message.roi.width, message.roi.height = x1 - x0, y1 - y0
+        self._roi.publish(message)
+
+    def call(self, name: str, deadline_s: float = CALL_S, **fields: Any) -> Any:
+        """A service's response.
+
+        Raises:
+            Missed: none came.
+        """
+        client = self._services[name]
+        if not client.wait_for_service(deadline_s):
+            raise Missed(f"no service ~/{name} within {deadline_s:g} s")
+        future = client.call_async(client.srv_type.Request(**fields))
+        self.until(future.done, f"a response of ~/{name}", deadline_s)
+        return future.result()
+
+    def change_state(self, transition: int, deadline_s: float = 30.0) -> None:
+        """A lifecycle transition.
+
+        Raises:
+            Missed: it failed.
+        """
+        done = self.call("change_state", deadline_s, transition=Transition(id=transition))
+        if not done.success:
+            raise Missed(f"transition {transition} failed")
+
+    def set_parameter(self, name: str, value: Any) -> str:
+        """Empty when it was set, else the node's reason."""
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        (result,) = self.call("set_parameters", parameters=[parameter]).results
+        if result.successful:
+            return ""
+        with self._changed:
+            self._show("~/set_parameters", result.reason)
+        return str(result.reason)
+
+    def send_goal(self, deadline_s: float = CALL_S, **fields: Any) -> Any:
+        """The handle of a goal of the action, accepted or not."""
+        if not self._action.wait_for_server(deadline_s):
+            raise Missed("no action ~/clarify_segment")
+        future = self._action.send_goal_async(ClarifySegment.Goal(**{"max_turns": -1, **fields}))
+        return self.until(lambda: future.done() and future.result(), "a reply to the goal", deadline_s)
+
+    def goal_result(self, handle: Any, deadline_s: float = TRACK_S) -> Any:
+        """How a goal ended."""
+        future = handle.get_result_async()
+        return self.until(lambda: future.done() and future.result(), "the end of the goal", deadline_s).result
+
+    def until(self, holds: Callable[[], T | None], what: str, deadline_s: float) -> T:
+        """What it returns as soon as that is true.
+
+        Raises:
+            Missed: it never was.
+        """
+        ends_at = time.monotonic() + deadline_s
+        with self._changed:
+            while not (value := holds()):
+                if time.monotonic() > ends_at:
+                    state = f"{self.state.name}, {self.state.reason}".rstrip(", ")
+                    raise Missed(f"{what}: not within {deadline_s:.1f} s; the state is {state!r}")
+                self._changed.wait(POLL_S)
+        return value
+
+    def shown_since(self, at: float) -> list[Shown]:
+        """All that the node told since then."""
+        with self._changed:
+            return [one for one in self._shown if one.at >= at]
+
+    def masks_since(self, at: float) -> int:
+        """Masks that came since then."""
+        with self._changed:
+            return sum(came_at >= at for came_at in self._masks)
+
+    def wait_for_flow(self, since: float, deadline_s: float = TRACK_S) -> float:
+        """Until masks flow since then; when they did.
+
+        Raises:
+            Missed: they do not.
+        """
+        self.until(lambda: self.masks_since(since) >= FLOWING, "masks", deadline_s)
+        return time.monotonic()
+
+    def track(self, words: str = "", deadline_s: float = TRACK_S) -> float:
+        """Show the target, or say which one, until it is tracked; when it was.
+
+        What is not taken up, or fails (what was said before a stream began anew is forgotten), is done again.
+
+        Raises:
+            Missed: it is not tracked in time.
+        """
+        ends_at = time.monotonic() + deadline_s
+        while not self._begins(words, ends_at) or not self._flows_in_it(ends_at):
+            if time.monotonic() >= ends_at:
+                raise Missed(f"the target is not tracked; the state is '{self.state.name}, {self.state.reason}'")
+        return time.monotonic()
+
+    def _begins(self, words: str, ends_at: float) -> bool:
+        before = self.state.dialogue_id
+        if words:
+            self.say(words)
+        else:
+            self.point()
+        left_s = max(min(ends_at - time.monotonic(), AGAIN_S), 0.1)
+        try:
+            return self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", left_s)
+        except Missed:
+            return False
+
+    def _flows_in_it(self, ends_at: float) -> bool:
+        """Whether masks flow, or the dialogue fails first."""
+        since = time.monotonic()
+
+        def ends() -> str:
+            if self.state.state == DialogueState.FAILED:
+                return "failed"
+            return "masks" if self.masks_since(since) >= FLOWING else ""
+
+        return self.until(ends, "masks", max(ends_at - since, 0.1)) == "masks"
+
+    def ask_for(self, words: str, deadline_s: float = TRACK_S) -> Question:
+        """Say something ambiguous; the question that comes of it.
+
+        Raises:
+            Missed: none does.
+        """
+        before = self.question
+        self.say(words)
+        return self.wait_for_question(before, f"a question about {words!r}", deadline_s)
+
+    def wait_for_question(self, before: Question, what: str, deadline_s: float = TRACK_S) -> Question:
+        """The next question after that one."""
+
+        def comes() -> Question | None:
+            question = self.question
+            is_new = (question.dialogue_id, question.question_id) != (before.dialogue_id, before.question_id)
+            return question if question.text and is_new else None
+
+        return self.until(comes, what, deadline_s)
+
+    def forget_node(self) -> None:
+        """Another process takes the node's place: its counts begin anew."""
+        with self._changed:
+            self.state, self.question, self.n_diagnostics = DialogueState(), Question(), 0
+            self.facts.clear()
+
+    def _spin(self) -> None:
+        while self._context.ok() and not self._is_over:
+            # what is destroyed meanwhile, as a driver's publisher or an action of the speech service, trips rclpy 7
+            with suppress(InvalidHandle, rclpy_implementation.RCLError, ExternalShutdownException):
+                self._executor.spin()
+
+    def _on_mask(self, message: Image) -> None:
+        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
+        self.checks.mask(stamp, (message.height, message.width))
+        with self._changed:
+            self._masks.append(time.monotonic())
+            self._changed.notify_all()
+
+    def _on_target(self, message: Target) -> None:
+        stamp = message.header.stamp
+        self.checks.target(stamp.sec * 10**9 + stamp.nanosec, message.dialogue_id)
+
+    def _on_dialogue(self, message: DialogueState) -> None:
+        with self._changed:
+            self.state = message
+            self._show("~/dialogue", f"{message.name}: {message.reason}" if message.reason else message.name)
+
+    def _on_question(self, message: Question) -> None:
+        with self._changed:
+            self.question = message
+            self._changed.notify_all()
+
+    def _on_say(self, message: String) -> None:
+        with self._changed:
+            self._show("~/say", message.data)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        with self._changed:
+            self.n_diagnostics += 1
+            for status in message.status:
+                part = status.name.rpartition(": ")[2]
+                self.facts |= {f"{part}/{pair.key}": pair.value for pair in status.values}
+                self._show(f"/diagnostics {part}", status.message)
+
+    def _show(self, where: str, text: str) -> None:
+        self._shown.append(Shown(time.monotonic(), where, text))
+        self._changed.notify_all()

@@ -1,0 +1,1 @@
+"""What sees things: boxes with a kind and a colour, each with its probability."""

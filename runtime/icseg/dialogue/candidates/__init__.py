@@ -1,0 +1,1 @@
+"""The detector's way to a target: things, belief, questions; milliseconds, no language model."""

@@ -1,0 +1,1 @@
+"""A vision-language model's way to a target, behind a server that speaks the OpenAI chat API."""

@@ -1,0 +1,1 @@
+"""English words to meaning: commands, answers, stop."""

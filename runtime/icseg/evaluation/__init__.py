@@ -1,0 +1,1 @@
+"""How often it is right: metrics and reports."""

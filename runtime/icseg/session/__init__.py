@@ -1,0 +1,1 @@
+"""The main path: frames and words in, events out."""
