@@ -1,10 +1,11 @@
 """Forms of memory attention for ONNX Runtime on a CPU: one layer of SAM 2.1, seven slots and sixteen pointers.
 
-The same softmax(query @ key^T + mask) @ value, values 64 wide, in five forms: the plain products that are exported; the
-queries in chunks, unrolled; ONNX's own Attention of opset 23; ONNX Runtime's operator with the mask as another column
-(what ``export/graph/cpu_attention.py`` writes); and without any mask, for scale. Every form runs in a process of its
-own, for its peak memory, several times in turns; its values are compared with those of the plain products before times are told.
-Processor time is told beside the clock's, as it suffers less from what else a machine does; it is of all threads.
+The same softmax(query @ key^T + mask) @ value, values 64 wide, in five forms: the plain products that are exported;
+the queries in chunks, unrolled; ONNX's own Attention of opset 23; ONNX Runtime's operator with the mask as another
+column (what ``export/graph/cpu_attention.py`` writes); and without any mask, for scale. Every form runs in a process
+of its own, for its peak memory, several times in turns; its values are compared with those of the plain products
+before times are told. Processor time is told beside the clock's, as it suffers less from what else a machine does; it
+is of all threads.
 
     python benchmarks/bench_attention.py --save
 """

@@ -24,7 +24,8 @@ from icseg import events
 from icseg.assets import nano_models
 from icseg.detector.detector import Detection
 from icseg.detector.nano import NanoDetector, load_detector
-from icseg.dialogue.candidates.policy import CandidatesConfig, CandidatesPolicy
+from icseg.dialogue.candidates.config import CandidatesConfig
+from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
 from icseg.sim.scene import make_scene

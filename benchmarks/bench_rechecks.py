@@ -25,7 +25,7 @@ from icseg.assets import nano_models
 from icseg.detector.nano import load_detector
 from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.evaluation.metrics import jaccard
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
 from icseg.sim.playing import Script, play
@@ -80,7 +80,7 @@ def main() -> None:
     args = parser.parse_args()
     policy = CandidatesPolicy(load_detector(nano_models() / "detector", threads=args.threads))
     tracker = load_tracker(nano_models() / "segmenter", threads=args.threads)
-    arms = {"with_rechecks": SessionConfig(), "without": SessionConfig(rechecks=False)}
+    arms = {"with_rechecks": SessionConfig(), "without": SessionConfig(following=FollowingConfig(rechecks=False))}
     played: dict[str, list[Played]] = defaultdict(list)
     with SimulatedTable() as table:
         for seed in tqdm(range(args.first_seed, args.first_seed + args.scenes), unit="scene"):

@@ -1,16 +1,13 @@
-"""Settings as data: what is told of them, what is refused, and that every config of the runtime is made of them."""
+"""Settings as data: what is told of them, what is refused, and whose word counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import pytest
 
-from icseg.dialogue.chat.policy import ChatConfig
 from icseg.errors import ConfigError
-from icseg.session.config import SessionConfig
-from icseg.settings import check, described, from_values, setting
-from icseg.tracker.state import TrackerConfig
+from icseg.settings import DEFAULT, Said, check, described, from_values, group, merge, setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Some:
     rate_hz: float = setting(1.5, "how often", low=0, high=10, is_fixed=False)
     gain: float = setting(1.0, "without bounds")
     mode: str = setting("", "how", choices=("", "auto"))
-    words: list[str] = setting(("stop",), "which")  # noqa: RUF009
+    words: list[str] = setting(("stop",), "which")
 
     def __post_init__(self) -> None:
         check("some", self)
@@ -66,12 +63,75 @@ def test_values_by_full_name_fill_in_what_they_name() -> None:
     assert isinstance(some.rate_hz, float)
 
 
-@pytest.mark.parametrize("config", [SessionConfig, TrackerConfig, ChatConfig])
-def test_every_config_tells_its_settings_and_its_defaults_are_allowed(config: type) -> None:
-    told = list(described("", config))
-    assert len(told) == len(fields(config))
-    for item in told:
-        item.check(item.default)
-        assert item.meaning
-        assert not item.meaning.endswith(".")
-        assert item.type not in (int, float) or item.range
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A group and a setting of its own."""
+
+    some: Some = group(Some)
+    note: str = setting("", "a note", short="n")
+
+    def __post_init__(self) -> None:
+        check("", self)
+
+
+def test_a_setting_is_named_by_its_path() -> None:
+    told = [item.name for item in described("", Whole)]
+    assert told[0] == "some.is_on"
+    assert told[-1] == "note"
+    whole = from_values("", Whole, {"some.count": 4, "note": "x"})
+    assert whole == Whole(Some(count=4), "x")
+    with pytest.raises(ConfigError, match="some: expected Some, got 3"):
+        Whole(some=3)  # type: ignore[arg-type]
+
+
+def test_later_ones_win_and_what_nobody_said_is_no_choice() -> None:
+    said = [
+        Said("a file", {"some.count": 4, "some.rate_hz": 2}),
+        Said("a flag", {"some.count": 3}),  # the default, chosen by somebody
+        Said("nobody", {}),
+    ]
+    effective = merge(Whole, said)
+    assert effective.settings == Whole(Some(count=3, rate_hz=2.0))
+    assert effective.sources["some.count"] == "a flag"
+    assert effective.sources["some.rate_hz"] == "a file"
+    assert effective.sources["note"] == DEFAULT
+    assert merge(Whole, said[1:2] + said[:1]).settings.some.count == 4
+    record = effective.record()
+    assert record["some.count"] == {"value": 3, "source": "a flag"}
+    assert record["some.words"] == {"value": ["stop"], "source": DEFAULT}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"some.cuont": 1}, "a file: unknown setting some.cuont; did you mean some.count?"),
+        ({"other.rate_hz": 1}, "a file: unknown setting other.rate_hz; did you mean some.rate_hz?"),
+        ({"zzz": 1}, "a file: unknown setting zzz; `icseg config` lists them all"),
+        ({"old.count": 1}, "a file: old.count is called some.count now"),
+        ({"some.count": 12}, "a file: some.count: expected an integer 1..9, got 12"),
+        ({"some": 12}, "a file: unknown setting some; "),
+    ],
+)
+def test_who_said_what_is_wrong_is_told(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        merge(Whole, [Said("a file", values)], {"old.count": "some.count"})
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("is_on", "false", False), ("is_on", "True", True), ("count", "7", 7), ("rate_hz", "2", 2.0),
+        ("mode", "auto", "auto"), ("words", "stop, halt,", ["stop", "halt"]), ("words", "", []),
+    ],
+)  # fmt: skip
+def test_a_text_stands_for_a_value(name: str, text: str, value: object) -> None:
+    (item,) = [item for item in described("", Some) if item.name == name]
+    assert item.parse(text) == value
+
+
+@pytest.mark.parametrize(("name", "text"), [("is_on", "1"), ("count", "2.5"), ("rate_hz", "nan"), ("mode", "x")])
+def test_a_text_that_stands_for_nothing_is_refused(name: str, text: str) -> None:
+    (item,) = [item for item in described("", Some) if item.name == name]
+    with pytest.raises(ConfigError, match=f"{name}: expected .*, got "):
+        item.parse(text)

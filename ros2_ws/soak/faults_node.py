@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 AMBIGUOUS = "find the mug"
 OUT_OF_RANGE = (("camera.max_rate_hz", -1.0), ("publish.jpeg_quality", 0), ("depth.max_offset_s", 7.5))
-FIXED = (("model.threads", 3), ("dialogue.max_questions", 1), ("speech.holdoff_s", 1.0))
+FIXED = (("model.threads", 3), ("session.dialogue.max_questions", 1), ("speech.holdoff_s", 1.0))
 SLOW_HZ = 5.0
 
 

@@ -45,9 +45,9 @@ READY_S = 60.0
 SAMPLE_S = 2.0
 POLICIES = ("candidates", "chat")
 PARAMETERS: Mapping[str, object] = {
-    "dialogue.answer_timeout_s": 3.0,
-    "dialogue.question_repeats": 1,
-    "track.search_timeout_s": 10.0,
+    "session.dialogue.answer_timeout_s": 3.0,
+    "session.dialogue.question_repeats": 1,
+    "session.following.search_timeout_s": 10.0,
     "chat.connect_timeout_s": 1.0,
     "chat.first_token_timeout_s": 3.0,
     "chat.idle_timeout_s": 2.0,

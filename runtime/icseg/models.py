@@ -1,51 +1,35 @@
-"""From settings to what a session needs: a policy and a tracker, loaded once and warmed up. Knows no ROS."""
+"""The one place that turns settings and a folder of engines into a policy and a tracker.
+
+The command line, the ROS node and other programs come here: what they said about settings is laid over what belongs to
+the models, and what that chooses is loaded once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from icseg.assets import nano_models
 from icseg.detector.nano import load_detector
 from icseg.dialogue.candidates.policy import CandidatesPolicy
-from icseg.dialogue.chat.policy import ChatConfig, ChatPolicy
+from icseg.dialogue.chat.policy import ChatPolicy
 from icseg.dialogue.policy import Policy
 from icseg.errors import ConfigError
 from icseg.policy_server.entry import ENTRY_NAME, load_entry
-from icseg.session.config import SessionConfig
+from icseg.runtime_settings import RENAMED, ModelSettings, RuntimeSettings, read_settings_file
 from icseg.session.session import Session
-from icseg.settings import check, setting
+from icseg.settings import Effective, Said, described, merge
 from icseg.tracker.loading import load_tracker
-from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, Prompt
 
 WARM_UP_HW = (480, 640)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """Which models run, and on what."""
-
-    engines: str = setting(
-        "",
-        "folder with segmenter/, detector/ and perhaps policy/, as export/build_engines.py makes it; empty = the nano "
-        "models that ship",
-    )
-    policy: str = setting(
-        "candidates",
-        "who asks and decides: candidates = a detector and arithmetic; chat = a vision-language model behind a server",
-        choices=("candidates", "chat"),
-    )
-    provider: str = setting("CPUExecutionProvider", "execution provider of ONNX Runtime; TensorRT plans take none")
-    threads: int = setting(2, "CPU threads of one graph; 0 = as many as ONNX Runtime likes", low=0, high=64)
-
-    def __post_init__(self) -> None:
-        check("model", self)
+"""Height and width of the image that the graphs run on before the first one of a camera."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,82 +39,115 @@ class Models:
     Attributes:
         policy: decides.
         tracker: follows.
-        facts: for diagnostics: engine and precision of each graph, the policy, the folder.
+        effective: the settings in force, with where each came from.
+        facts: for people: the models, the policy, engine and precision of each graph, whose tracker settings are in
+            force.
     """
 
     policy: Policy
     tracker: Tracker
+    effective: Effective[RuntimeSettings]
     facts: Mapping[str, str]
 
+    @property
+    def settings(self) -> RuntimeSettings:
+        """The settings in force."""
+        return self.effective.settings
 
-def load_models(settings: ModelSettings, tracker: TrackerConfig, chat: ChatConfig) -> Models:
-    """Load and warm up: the first image is then no slower than the others.
 
-    Args:
-        settings: which.
-        tracker: how the tracker remembers.
-        chat: of the server; where it is as by default, what a built policy's entry says holds instead.
+def effective_settings(said: Sequence[Said]) -> Effective[RuntimeSettings]:
+    """What is in force: defaults, then what belongs to the models, then what was said, weakest first.
 
     Raises:
-        ConfigError: a folder is not there.
+        ConfigError: an unknown name, a value out of range, or a folder that is not there; says who said it.
+        PlanMismatchError: a manifest or policy.json is broken.
+    """
+    merge(RuntimeSettings, said, RENAMED)  # what is wrong in it is told before a folder is looked at
+    chosen = [
+        Said(one.source, {name: v for name, v in one.values.items() if name.startswith("model.")}) for one in said
+    ]
+    model = merge(RuntimeSettings, chosen).settings.model
+    return merge(RuntimeSettings, [*_said_by_models(model), *said], RENAMED)
+
+
+def model_folder(model: ModelSettings) -> Path:
+    """The folder that the settings choose.
+
+    Raises:
+        ConfigError: it is not there.
+    """
+    folder = Path(model.engines).expanduser() if model.engines else nano_models()
+    if not folder.is_dir():
+        raise ConfigError(f"model.engines: no such folder: {folder}; make it with export/build_engines.py")
+    return folder
+
+
+def open_models(effective: Effective[RuntimeSettings], *, warm_up: bool = False) -> Models:
+    """Load what the settings choose.
+
+    Args:
+        effective: from ``effective_settings``.
+        warm_up: run every graph once, so that the first image is no slower than the others.
+
+    Raises:
+        ConfigError: a folder is not there, or the chat server's key is not set.
         PlanMismatchError: a model file is not what its manifest says, or is for another machine.
         BackendError: an engine or a provider is not available.
     """
-    folder = Path(settings.engines).expanduser() if settings.engines else nano_models()
-    if not folder.is_dir():
-        raise ConfigError(f"model.engines: no such folder: {folder}; make it with export/build_engines.py")
-    providers = (settings.provider,)
-    follower = load_tracker(folder / "segmenter", providers=providers, threads=settings.threads, config=tracker)
+    settings, folder = effective.settings, model_folder(effective.settings.model)
+    engine = {"providers": (settings.model.provider,), "threads": settings.model.threads}
+    tracker = load_tracker(folder / "segmenter", config=settings.tracker, **engine)  # type: ignore[arg-type]
     policy: Policy
-    if settings.policy == "chat":
-        policy = ChatPolicy(_chat_config(folder, chat))
+    if settings.model.policy == "chat":
+        policy = ChatPolicy(settings.chat)
     else:
-        policy = CandidatesPolicy(load_detector(folder / "detector", providers=providers, threads=settings.threads))
-    _warm_up(follower)
-    facts = {"models": folder.name, "policy": policy.name}
+        detector = load_detector(folder / "detector", config=settings.detector, **engine)  # type: ignore[arg-type]
+        policy = CandidatesPolicy(detector, settings.candidates)
+    if warm_up:
+        _warm_up(tracker)
+    facts = {"models": folder.name, "policy": policy.name, "tracker settings": whose_tracker_settings(effective)}
     facts |= {
-        f"graph {name}": f"{backend}, {follower.manifest.files[name].precision}"
-        for name, backend in follower.backends.items()
+        f"graph {name}": f"{backend}, {tracker.manifest.files[name].precision}"
+        for name, backend in tracker.backends.items()
     }
-    return Models(policy, follower, facts)
+    return Models(policy, tracker, effective, facts)
 
 
 def open_session(
-    config: SessionConfig | None = None,
+    settings: Mapping[str, Any] | None = None,
     *,
-    engines: Path | None = None,
-    providers: Sequence[str] = ("CPUExecutionProvider",),
-    threads: int = 2,
+    config_file: Path | str | None = None,
     executor: Executor | None = None,
 ) -> Session:
-    """Open a session that needs no server and no download.
+    """Open a session; without arguments on the models that ship, with no server and no download.
 
     Args:
-        config: how it behaves; ``SessionConfig(every_frame=True)`` for recordings.
-        engines: folder with ``segmenter/`` and ``detector/``; the nano models when None.
-        providers: ONNX Runtime's execution providers, most wanted first.
-        threads: CPU threads per graph.
-        executor: where the policy runs; ``InlineExecutor()`` for recordings, a thread of its own when None.
+        settings: by name, e.g. ``{"session.following.every_frame": True}`` for recordings; they win over the file.
+        config_file: a TOML file of settings.
+        executor: where the policy runs; ``InlineExecutor()`` for recordings, threads of the session's own when None.
 
     Raises:
-        ConfigError: the model folder is not there.
+        ConfigError: an unknown name, a value out of range, or a folder that is not there.
         PlanMismatchError: a model file is not what its manifest says.
-        BackendError: a provider is not available.
+        BackendError: an engine or a provider is not available.
     """
-    folder = engines if engines is not None else nano_models()
-    policy = CandidatesPolicy(load_detector(folder / "detector", providers=providers, threads=threads))
-    tracker = load_tracker(folder / "segmenter", providers=providers, threads=threads)
-    return Session(policy, tracker, config, executor=executor)
+    said = [read_settings_file(Path(config_file))] if config_file is not None else []
+    models = open_models(effective_settings([*said, Said("the program", settings or {})]))
+    return Session(models.policy, models.tracker, models.settings.session, executor=executor)
 
 
-def _chat_config(folder: Path, chat: ChatConfig) -> ChatConfig:
-    """The built policy's server, with what was set otherwise than by default."""
-    entry = folder / "policy" / ENTRY_NAME
-    if not entry.is_file():
-        return chat
-    values = {item.name: (getattr(chat, item.name), item.default) for item in fields(ChatConfig)}
-    said = {name: value for name, (value, default) in values.items() if value != default}
-    return replace(load_entry(entry).chat_config(), **said)
+def whose_tracker_settings(effective: Effective[RuntimeSettings]) -> str:
+    """Where the tracker's settings come from, for people; more than one source is separated by commas."""
+    names = [item.name for item in described("", RuntimeSettings) if item.name.startswith("tracker.")]
+    return ", ".join(dict.fromkeys(effective.sources[name] for name in names))
+
+
+def _said_by_models(model: ModelSettings) -> list[Said]:
+    said = []
+    entry = Path(model.policy_entry).expanduser() if model.policy_entry else model_folder(model) / "policy" / ENTRY_NAME
+    if model.policy_entry or entry.is_file():
+        said.append(Said(str(entry), load_entry(entry).chat_settings()))
+    return said
 
 
 def _warm_up(tracker: Tracker) -> None:

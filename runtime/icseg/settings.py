@@ -1,25 +1,30 @@
 """Settings as data: a frozen dataclass is the one place that says name, default, range and meaning.
 
     @dataclass(frozen=True, slots=True)
-    class CameraSettings:
-        max_rate_hz: float = setting(30.0, "images a second that are processed at most", low=0.1, high=1000)
+    class BufferConfig:
+        max_frames: int = setting(300, "images kept to catch up with a target in the past", low=1, high=100_000)
 
         def __post_init__(self) -> None:
-            check("camera", self)
+            check("session.buffer", self)
 
-What reads settings from elsewhere (a file, ROS parameters) and what documents them asks ``described``.
+A class may hold others (``buffer: BufferConfig = group(BufferConfig)``); a setting's name is its path through them,
+``session.buffer.max_frames``. What somebody said about settings is a ``Said``: values by name, and who said them. What
+is not in it was not said, which is not the same as the default. ``merge`` lays one over the other and builds the class.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from icseg.errors import ConfigError
 
 T = TypeVar("T")
+DEFAULT = "default"
+"""Who said a value that nobody said."""
 _KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text", list: "a list of texts"}
 
 
@@ -31,6 +36,7 @@ def setting(
     high: float | None = None,
     choices: Sequence[str] = (),
     is_fixed: bool = True,
+    short: str = "",
 ) -> Any:
     """A field of a settings dataclass.
 
@@ -40,9 +46,17 @@ def setting(
         low, high: of a number, inclusive; both or none.
         choices: of a text.
         is_fixed: it takes effect when its owner is made; False: it may change while that runs.
+        short: a second, shorter name on the command line, without dashes: ``engines`` for ``model.engines``.
     """
-    metadata = {"meaning": meaning, "low": low, "high": high, "choices": tuple(choices), "is_fixed": is_fixed}
+    metadata = {
+        "meaning": meaning, "low": low, "high": high, "choices": tuple(choices), "is_fixed": is_fixed, "short": short
+    }  # fmt: skip
     return field(default=default, metadata=metadata)
+
+
+def group(kind: type) -> Any:
+    """A field of a settings dataclass that holds another one with its own defaults."""
+    return field(default_factory=kind, metadata={"group": kind})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +64,9 @@ class Setting:
     """One setting as others see it.
 
     Attributes:
-        name: with its group, e.g. ``camera.max_rate_hz``.
+        name: with its groups, e.g. ``session.buffer.max_frames``.
         default: a tuple is a list here.
-        meaning, low, high, choices, is_fixed: as in ``setting``.
+        meaning, low, high, choices, is_fixed, short: as in ``setting``.
     """
 
     name: str
@@ -62,6 +76,7 @@ class Setting:
     high: float | None
     choices: tuple[str, ...]
     is_fixed: bool
+    short: str
 
     @property
     def type(self) -> type:
@@ -87,6 +102,25 @@ class Setting:
             allowed = f"one of {self.range}" if self.choices else f"{_KINDS[self.type]} {self.range}".strip()
             raise ConfigError(f"{self.name}: expected {allowed}, got {value!r}")
 
+    def parse(self, text: str) -> Any:
+        """The value that a text from a command line stands for; a list is separated by commas.
+
+        Raises:
+            ConfigError: it stands for no allowed value.
+        """
+        value: Any = text
+        try:
+            if self.type is bool:
+                value = {"true": True, "false": False}.get(text.lower(), text)
+            elif self.type is list:
+                value = [item.strip() for item in text.split(",") if item.strip()]
+            elif self.type is not str:
+                value = self.type(text)
+        except ValueError:
+            pass  # the check below says what was expected
+        self.check(value)
+        return value
+
     def _allows(self, value: Any) -> bool:
         kinds = (int, float) if self.type is float else (self.type,)
         if isinstance(value, bool) is not (self.type is bool) or not isinstance(value, kinds):
@@ -100,38 +134,125 @@ class Setting:
         return self.low is None or self.high is None or bool(self.low <= value <= self.high)  # type: ignore[operator]
 
 
-def described(group: str, settings: type) -> Iterator[Setting]:
-    """The settings of a dataclass, in its order. ``group`` may be empty."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody said about settings.
+
+    Attributes:
+        source: who, for people: ``the command line``, or a file's name.
+        values: by a setting's full name; what is missing was not said.
+    """
+
+    source: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Effective(Generic[T]):
+    """Settings with where each value came from.
+
+    Attributes:
+        settings: the values.
+        sources: full name -> who said it, ``DEFAULT`` where nobody did; every setting is in it.
+    """
+
+    settings: T
+    sources: Mapping[str, str]
+
+    def rows(self) -> list[tuple[Setting, Any, str]]:
+        """Each setting with its value and its source, in the order of the classes; a tuple is a list here."""
+        rows = []
+        for item in described("", type(self.settings)):
+            value: Any = self.settings
+            for part in item.name.split("."):
+                value = getattr(value, part)
+            rows.append((item, list(value) if isinstance(value, tuple) else value, self.sources[item.name]))
+        return rows
+
+    def record(self) -> dict[str, dict[str, Any]]:
+        """Full name -> value and source: what a run leaves in its files."""
+        return {item.name: {"value": value, "source": source} for item, value, source in self.rows()}
+
+
+def described(prefix: str, settings: type) -> Iterator[Setting]:
+    """The settings of a dataclass and of the groups in it, in their order. ``prefix`` may be empty."""
     for item in fields(settings):
-        yield _described(group, item)
+        name = f"{prefix}.{item.name}" if prefix else item.name
+        if "group" in item.metadata:
+            yield from described(name, item.metadata["group"])
+        else:
+            yield _described(name, item)
 
 
-def check(group: str, settings: Any) -> None:
-    """For ``__post_init__``.
+def check(prefix: str, settings: Any) -> None:
+    """For ``__post_init__`` of a settings dataclass: the one validator.
 
     Raises:
-        ConfigError: the first value that is of the wrong type or out of range.
+        ConfigError: the first value that is of the wrong type or out of range, or a group of another class.
     """
     for item in fields(settings):
-        _described(group, item).check(getattr(settings, item.name))
+        name, value = f"{prefix}.{item.name}" if prefix else item.name, getattr(settings, item.name)
+        if "group" not in item.metadata:
+            _described(name, item).check(value)
+        elif not isinstance(value, item.metadata["group"]):
+            raise ConfigError(f"{name}: expected {item.metadata['group'].__name__}, got {value!r}")
 
 
-def from_values(group: str, settings: type[T], values: Mapping[str, Any]) -> T:
+def from_values(prefix: str, settings: type[T], values: Mapping[str, Any]) -> T:
     """Settings from values by full name; those that are missing keep their defaults, others are not looked at.
 
     Raises:
-        ConfigError: a value is of the wrong type or out of range.
+        ConfigError: a value is of the wrong type or out of range, or two contradict each other.
     """
-    given = {}
-    for item in described(group, settings):
-        if item.name in values:
-            value = values[item.name]
-            item.check(value if isinstance(value, str) or not isinstance(value, Sequence) else list(value))
-            short = item.name.removeprefix(f"{group}.")
-            given[short] = tuple(value) if item.type is list else float(value) if item.type is float else value
+    given: dict[str, Any] = {}
+    for item in fields(settings):  # type: ignore[arg-type]  # a dataclass
+        name = f"{prefix}.{item.name}" if prefix else item.name
+        if "group" in item.metadata:
+            given[item.name] = from_values(name, item.metadata["group"], values)
+        elif name in values:
+            described_item, value = _described(name, item), values[name]
+            described_item.check(value if isinstance(value, str) or not isinstance(value, Sequence) else list(value))
+            kind = described_item.type
+            given[item.name] = tuple(value) if kind is list else float(value) if kind is float else value
     return settings(**given)
 
 
-def _described(group: str, item: Field[Any]) -> Setting:
+def merge(settings: type[T], said: Sequence[Said], renamed: Mapping[str, str] | None = None) -> Effective[T]:
+    """Lay what was said over the defaults, weakest first: a later one wins.
+
+    Args:
+        settings: the class that is built.
+        said: what was said, by whom.
+        renamed: names of before -> the names that took their place: whoever says one is told the other.
+
+    Raises:
+        ConfigError: a name that is no setting, or a value of the wrong type or out of range; it names who said so.
+    """
+    known = {item.name: item for item in described("", settings)}
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(known, DEFAULT)
+    for one in said:
+        for name, value in one.values.items():
+            if name not in known:
+                raise ConfigError(f"{one.source}: {unknown_setting(name, known, renamed or {})}")
+            try:
+                known[name].check(value)
+            except ConfigError as error:
+                raise ConfigError(f"{one.source}: {error}") from error
+            values[name], sources[name] = value, one.source
+    return Effective(from_values("", settings, values), sources)
+
+
+def unknown_setting(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:
+    """What is said of a name that is no setting, with the nearest one that is."""
+    if name in renamed:
+        return f"{name} is called {renamed[name]} now"
+    near = difflib.get_close_matches(name, known, n=1)
+    near = near or [one for one in known if one.endswith(f".{name.rsplit('.', 1)[-1]}")][:1]
+    hint = f"did you mean {near[0]}?" if near else "`icseg config` lists them all"
+    return f"unknown setting {name}; {hint}"
+
+
+def _described(name: str, item: Field[Any]) -> Setting:
     default = list(item.default) if isinstance(item.default, tuple) else item.default
-    return Setting(f"{group}.{item.name}" if group else item.name, default, **item.metadata)
+    return Setting(name, default, **item.metadata)

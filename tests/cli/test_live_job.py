@@ -17,6 +17,7 @@ from icseg.cli.sources import Source
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import SourceError
+from icseg.models import Models, effective_settings
 from icseg.tracker.scripted import ScriptedTracker
 from icseg.types import Frame
 from tests.conftest import make_frame
@@ -25,13 +26,14 @@ PERIOD_S = 0.01
 
 
 @pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[live_job.LiveJob]:
+def job(tmp_path: Path) -> Iterator[live_job.LiveJob]:
     policy = ScriptedPolicy()
-    monkeypatch.setattr(live_job, "make_policy", lambda args: policy)
-    monkeypatch.setattr(live_job, "make_tracker", lambda args: ScriptedTracker())
+    models = Models(policy, ScriptedTracker(), effective_settings([]), {})  # type: ignore[arg-type]  # a double
     args = argparse.Namespace(box=None, command="the mug", at=0.0, max_frames=None)
     recording = Recording(tmp_path, "the mug", 100, is_image=False, write_masks=False)
-    job = live_job.LiveJob(args, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), recording)
+    job = live_job.LiveJob(
+        args, models, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), recording
+    )
     job.policy = policy  # type: ignore[attr-defined]
     yield job
     recording.finish({})

@@ -16,10 +16,12 @@ from pathlib import Path
 import pytest
 
 from icseg.cli.main import main
-from icseg.cli.policies import add_options, chat_config
+from icseg.cli.options import add_options, effective_of
+from icseg.dialogue.chat.config import ChatConfig
 from icseg.errors import ConfigError, PlanMismatchError
 from icseg.policy_server.entry import write_entry
 from icseg.policy_server.process import ServerProcess
+from icseg.settings import from_values
 from tests.policy_server.scripted_edge_llm import free_port, install, is_running
 from tests.policy_server.test_entry import make_entry
 
@@ -86,7 +88,9 @@ def test_what_is_wrong_before_the_start(policy: Path, tools: Path, capsys: pytes
     tools.mkdir()
     assert "tensorrt-edgellm-serve was not found" in error_of(str(policy), "--tools", str(tools))
     install(tools)
-    assert "expected --ready-timeout" in error_of(str(policy), "--tools", str(tools), "--ready-timeout", "0")
+    with pytest.raises(SystemExit):
+        main(["serve-policy", str(policy), "--tools", str(tools), "--ready-timeout", "0"])
+    assert "--ready-timeout: expected a number 0.1..86400, got 0.0" in capsys.readouterr().err
     assert "port of 1024..65535" in error_of(str(policy), "--tools", str(tools), "--port", "80")
     assert "not found; expected what" in error_of(str(policy.parent))
     with socket.socket() as taken:
@@ -98,24 +102,24 @@ def test_what_is_wrong_before_the_start(policy: Path, tools: Path, capsys: pytes
     assert "Copy the whole folder" in error_of(str(policy), "--tools", str(tools))
 
 
-def options(*args: str) -> argparse.Namespace:
+def chat_config(*args: str) -> ChatConfig:
     parser = argparse.ArgumentParser()
     add_options(parser)
-    return parser.parse_args(["--policy", "chat", *args])
+    return effective_of(parser.parse_args(["--policy", "chat", *args])).settings.chat
 
 
 def test_the_entry_configures_the_chat_policy(policy: Path, tmp_path: Path) -> None:
-    expected = make_entry().chat_config()
+    expected = from_values("chat", ChatConfig, make_entry().chat_settings())
     write_entry(policy, make_entry())
-    assert chat_config(options("--engines", str(policy.parent))) == expected
-    assert chat_config(options("--chat-config", str(policy / "policy.json"))) == expected
-    other = chat_config(options("--engines", str(policy.parent), "--chat-url", "http://127.0.0.1:9/v1"))
+    assert chat_config("--engines", str(policy.parent)) == expected
+    assert chat_config("--chat-config", str(policy / "policy.json")) == expected
+    other = chat_config("--engines", str(policy.parent), "--chat-url", "http://127.0.0.1:9/v1")
     assert other == replace(expected, url="http://127.0.0.1:9/v1")
-    assert chat_config(options("--engines", str(tmp_path))).url == "http://127.0.0.1:8000/v1"
+    assert chat_config("--engines", str(tmp_path)).url == "http://127.0.0.1:8000/v1"
     with pytest.raises(PlanMismatchError, match="not found"):
-        chat_config(options("--chat-config", str(tmp_path / "nothing.json")))
+        chat_config("--chat-config", str(tmp_path / "nothing.json"))
     with pytest.raises(ConfigError, match=r"chat\.url"):
-        chat_config(options("--chat-url", "ftp://x"))
+        chat_config("--chat-url", "ftp://x")
 
 
 def test_a_server_that_ignores_sigterm_is_killed(tools: Path) -> None:

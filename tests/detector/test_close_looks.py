@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from icseg.detector.close_looks import CloseLooks, detect_closely
+from icseg.detector.close_looks import CloseLooksConfig, detect_closely
 from icseg.detector.detector import Detection
 from icseg.types import Box, ImageU8
 
 HW = (480, 640)
-LOOKS = CloseLooks()
+LOOKS = CloseLooksConfig()
 
 
 def thing(box: Box, kind: str = "mug", colour: str = "red", score: float = 0.9, sure: float = 1.0) -> Detection:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
-from icseg.dialogue.agent import Agent, AgentConfig, Target
+from icseg.dialogue.agent import Agent, Target
+from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.dialogue import MAX_INTERACTIONS, MAX_QUESTIONS, Dialogue
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
 from icseg.errors import BackendError, Cancelled, ConfigError, ModelOutputError
@@ -23,7 +24,7 @@ def make_dialogue(ids: tuple[int, ...] = (0, 12, 24), hw: tuple[int, int] = (400
 
 def make_agent(*steps: Step, **bounds: int) -> tuple[Agent, ScriptedPolicy]:
     policy = ScriptedPolicy(*steps)
-    return Agent(policy, AgentConfig(**bounds)), policy
+    return Agent(policy, DialogueConfig(**bounds)), policy
 
 
 def kinds(dialogue: Dialogue) -> list[str]:
@@ -158,7 +159,7 @@ def test_a_policy_that_never_answers_is_stopped() -> None:
     agent, policy = make_agent(*[SelectKeyframe(0)] * 50)
     dialogue = make_dialogue()
     assert isinstance(agent.advance(dialogue), GiveUp)
-    assert len(policy.history) == MAX_INTERACTIONS + AgentConfig().max_faults + 1
+    assert len(policy.history) == MAX_INTERACTIONS + DialogueConfig().max_faults + 1
 
 
 def test_giving_up_is_a_turn_and_passes_on_the_reason() -> None:
@@ -221,5 +222,5 @@ def test_a_question_that_was_refused_takes_no_reply() -> None:
     [("max_interactions", 0), ("max_questions", -1), ("max_faults", 101), ("max_faults", True), ("max_faults", 1.5)],
 )
 def test_config_names_field_value_and_range(name: str, value: int) -> None:
-    with pytest.raises(ConfigError, match=rf"agent\.{name}: expected an integer \d\.\.100, got {value}"):
-        AgentConfig(**{name: value})
+    with pytest.raises(ConfigError, match=rf"session\.dialogue\.{name}: expected an integer \d\.\.100, got {value}"):
+        DialogueConfig(**{name: value})

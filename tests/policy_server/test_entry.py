@@ -33,9 +33,12 @@ def test_written_and_read_back(tmp_path: Path) -> None:
     path = write_entry(tmp_path, make_entry())
     assert load_entry(tmp_path) == load_entry(path) == make_entry()
     assert [item.name for item in tmp_path.iterdir()] == [ENTRY_NAME]
-    config = load_entry(path).chat_config()
-    assert (config.url, config.server, config.model) == ("http://127.0.0.1:8000/v1", "edge-llm", "qwen3-vl-2b")
-    assert config.max_tokens == 1024
+    assert load_entry(path).chat_settings() == {
+        "chat.url": "http://127.0.0.1:8000/v1",
+        "chat.server": "edge-llm",
+        "chat.model": "qwen3-vl-2b",
+        "chat.max_tokens": 1024,
+    }
 
 
 def test_command_line(tmp_path: Path) -> None:

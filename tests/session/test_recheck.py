@@ -12,7 +12,7 @@ from icseg.dialogue.actions import Answer, SelectKeyframe
 from icseg.dialogue.policy import Mistaken
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.events import State
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
@@ -57,10 +57,11 @@ def play(
     watch: ScriptedWatch | Exception | None,
     tracker: ScriptedTracker,
     frames: int = 21,
-    config: SessionConfig | None = None,
+    config: FollowingConfig | None = None,
     executor: Executor | None = None,
 ) -> tuple[Session, list[events.Event]]:
-    session = Session(Watching(watch), tracker, config, executor=executor or InlineExecutor(), clock=FakeClock())
+    whole = SessionConfig(following=config or FollowingConfig())
+    session = Session(Watching(watch), tracker, whole, executor=executor or InlineExecutor(), clock=FakeClock())
     session.push_frame(make_frame(0))
     session.say("the mug")
     log = session.step() + session.step()
@@ -77,17 +78,17 @@ def of(log: list[events.Event], kind: type[events.Event]) -> list[int]:
 def test_it_looks_now_and_then_and_more_often_while_the_target_is_lost() -> None:
     watch = ScriptedWatch()
     tracker = ScriptedTracker(lambda stamp_ns: not 12 * FRAME_NS <= stamp_ns < 17 * FRAME_NS)
-    play(watch, tracker, config=SessionConfig(recheck_s=0.5, recheck_doubt_s=0.2))
+    play(watch, tracker, config=FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.2))
     assert [index for index, _ in watch.looked] == [5, 10, 12, 14, 16]
     assert [box is None for _, box in watch.looked] == [False, False, True, True, True]
 
 
 def test_a_low_estimate_is_a_doubt() -> None:
     watch = ScriptedWatch()
-    play(watch, ScriptedTracker(), 6, SessionConfig(recheck_below_iou=1.0, recheck_doubt_s=0.1))
+    play(watch, ScriptedTracker(), 6, FollowingConfig(recheck_below_iou=1.0, recheck_doubt_s=0.1))
     assert [index for index, _ in watch.looked] == [5]  # the scripted masks are sure of themselves
     watch = ScriptedWatch()
-    play(watch, ScriptedTracker(iou_score=0.99), 6, SessionConfig(recheck_below_iou=1.0, recheck_doubt_s=0.1))
+    play(watch, ScriptedTracker(iou_score=0.99), 6, FollowingConfig(recheck_below_iou=1.0, recheck_doubt_s=0.1))
     assert [index for index, _ in watch.looked] == [1, 2, 3, 4, 5]
 
 
@@ -111,7 +112,7 @@ def test_a_wrong_mask_is_prompted_anew_in_its_own_frame() -> None:
 def test_a_mask_that_is_nearly_right_keeps_its_memory_and_is_looked_at_again_sooner() -> None:
     nearly = Prompt((6.4, 4.8, 19.2, 20.0), ((8.0, 8.0),), (1,))
     watch, tracker = ScriptedWatch({5: nearly}), ScriptedTracker()
-    play(watch, tracker, 13, SessionConfig(recheck_s=0.5, recheck_doubt_s=0.2))
+    play(watch, tracker, 13, FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.2))
     assert "reject" not in [name for name, _ in tracker.history]
     assert [index for index, _ in watch.looked] == [5, 7, 12]
 
@@ -119,7 +120,7 @@ def test_a_mask_that_is_nearly_right_keeps_its_memory_and_is_looked_at_again_soo
 def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> None:
     watch = ScriptedWatch({5: Mistaken("the blue box"), 6: Mistaken("the blue box"), 8: ELSEWHERE})
     tracker = ScriptedTracker()
-    session, log = play(watch, tracker, 13, SessionConfig(recheck_s=0.5))
+    session, log = play(watch, tracker, 13, FollowingConfig(recheck_s=0.5))
     assert of(log, events.Mistaken) == [5, 6]
     assert [event.what for event in log if isinstance(event, events.Mistaken)] == ["the blue box"] * 2
     # the tracker shows it again in frame 6, at once looked at; in 7 nothing is said against it, in 8 nobody looks
@@ -135,7 +136,7 @@ def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> N
 def test_a_lost_target_is_found_by_its_look() -> None:
     tracker = ScriptedTracker(lambda stamp_ns: not 6 * FRAME_NS <= stamp_ns <= 8 * FRAME_NS)
     watch = ScriptedWatch({9: ELSEWHERE})
-    session, log = play(watch, tracker, 12, SessionConfig(recheck_s=0.1, recheck_doubt_s=0.1))
+    session, log = play(watch, tracker, 12, FollowingConfig(recheck_s=0.1, recheck_doubt_s=0.1))
     assert (of(log, events.Lost), of(log, events.Corrected), of(log, events.Found)) == ([6], [9], [9])
     assert session.state is State.TRACKING
 
@@ -157,7 +158,7 @@ def test_a_detector_that_is_broken_from_the_start_is_told_too() -> None:
     assert session.state is State.TRACKING
 
 
-@pytest.mark.parametrize("config", [SessionConfig(rechecks=False), SessionConfig()])
+@pytest.mark.parametrize("config", [FollowingConfig(rechecks=False), FollowingConfig()])
 def test_without_a_watch_nothing_is_looked_at(config: SessionConfig) -> None:
     watch = ScriptedWatch({5: ELSEWHERE}) if not config.rechecks else None
     session, log = play(watch, ScriptedTracker(), config=config)

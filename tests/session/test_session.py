@@ -10,9 +10,10 @@ import pytest
 
 from icseg import events
 from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
+from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError, ConfigError
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.events import State
 from icseg.session.session import Session
 from icseg.tracker.scripted import ScriptedTracker
@@ -32,7 +33,11 @@ class Rig:
         self.policy = ScriptedPolicy()
         self.policy.enqueue(*script)
         self.tracker = tracker or ScriptedTracker()
-        self.config = SessionConfig(catch_up_frames=4, answer_timeout_s=5, camera_timeout_s=60, search_timeout_s=2)
+        self.config = SessionConfig(
+            DialogueConfig(answer_timeout_s=5),
+            following=FollowingConfig(catch_up_frames=4, search_timeout_s=2),
+            camera_timeout_s=60,
+        )
         self.session = Session(self.policy, self.tracker, self.config, executor=executor, clock=clock)
         self.frames = 0
         self.log: list[events.Event] = []
@@ -81,7 +86,7 @@ def test_asks_then_targets_then_catches_up_then_follows_live(rig: Callable[..., 
     assert targeted[1].prompt.box_image_px == (6.4, 4.8, 19.2, 24.0)
     assert r.session.state is State.TARGETING
     caught_up = [event for event in r.step(6) if isinstance(event, events.Tracked)]
-    assert len(caught_up) == r.config.catch_up_frames
+    assert len(caught_up) == r.config.following.catch_up_frames
     assert [event.is_live for event in caught_up] == [False, False, False, True]
     assert caught_up[-1].stamp_ns == 12 * FRAME_NS
     assert r.session.state is State.TRACKING
@@ -215,7 +220,13 @@ def test_a_box_of_nothing_is_refused(rig: Callable[..., Rig], frames: int) -> No
 def test_every_frame_of_a_recording_is_tracked(clock: FakeClock, executor: ManualExecutor) -> None:
     policy = ScriptedPolicy()
     policy.enqueue(SelectKeyframe(0), ANSWER)
-    session = Session(policy, ScriptedTracker(), SessionConfig(every_frame=True), executor=executor, clock=clock)
+    session = Session(
+        policy,
+        ScriptedTracker(),
+        SessionConfig(following=FollowingConfig(every_frame=True)),
+        executor=executor,
+        clock=clock,
+    )
     session.push_frame(make_frame(0))
     session.say("the mug")
     session.step()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from icseg import events
-from icseg.dialogue.chat.policy import ChatConfig, ChatPolicy
+from icseg.dialogue.chat.config import ChatConfig
+from icseg.dialogue.chat.policy import ChatPolicy
 from icseg.session.events import State
 from icseg.session.session import Session
 from icseg.tracker.scripted import ScriptedTracker

@@ -12,10 +12,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from icseg import events
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.policy import Mistaken, PolicyOutput
 from icseg.errors import BackendError, ModelOutputError
-from icseg.session.config import SessionConfig
+from icseg.session.config import BufferConfig, FollowingConfig, SessionConfig
 from icseg.session.events import State
 from icseg.session.session import Session
 from icseg.tracker.scripted import ScriptedTracker
@@ -80,13 +81,10 @@ class SessionMachine(RuleBasedStateMachine):
         self.clock, self.executor = FakeClock(), ManualExecutor()
         self.policy, self.visible, self.engine_dies = WaywardPolicy(), True, False
         config = SessionConfig(
-            buffer_frames=BUFFER_FRAMES,
-            catch_up_frames=2,
-            answer_timeout_s=3,
-            search_timeout_s=0.5,
+            dialogue=DialogueConfig(answer_timeout_s=3),
+            buffer=BufferConfig(max_frames=BUFFER_FRAMES),
+            following=FollowingConfig(catch_up_frames=2, search_timeout_s=0.5, recheck_s=0.1, recheck_doubt_s=0.1),
             camera_timeout_s=4,
-            recheck_s=0.1,
-            recheck_doubt_s=0.1,
         )
         tracker = ScriptedTracker(self._is_visible)
         self.session = Session(self.policy, tracker, config, executor=self.executor, clock=self.clock)

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from icseg.cli.options import add_options, models_of
 from icseg.cli.people import Person, TerminalPerson
-from icseg.cli.policies import add_options, make_policy, make_tracker
 from icseg.cli.results import Recording, write_png
 from icseg.errors import BackendError
 from icseg.evaluation.metrics import jaccard
 from icseg.mask_ops.drawing import contact_sheet
+from icseg.models import Models
 from icseg.session import events
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
@@ -103,12 +104,12 @@ class SimulatedPerson:
 class Demo:
     """One scene from the first frame to the verdict."""
 
-    def __init__(self, args: argparse.Namespace, scene: Scene, seed: int, folder: Path) -> None:
-        self.args, self.scene, self.seed = args, scene, seed
+    def __init__(self, args: argparse.Namespace, models: Models, scene: Scene, seed: int, folder: Path) -> None:
+        self.args, self.scene, self.seed, self.settings = args, scene, seed, models.effective.record()
         self.is_typed = sys.stdin.isatty() and not (args.simulated_user or args.json or args.seeds)
         self.command: str = args.command or ("" if self.is_typed else "the mug")
         self.person: Person = TerminalPerson()
-        self.session = Session(make_policy(args), make_tracker(args), executor=InlineExecutor())
+        self.session = Session(models.policy, models.tracker, models.settings.session, executor=InlineExecutor())
         self.recording = Recording(folder, self.command or "typed", FPS, is_image=False, write_masks=False)
         self.truth: dict[int, SimFrame] = {}
         self.meant: int | None = None
@@ -246,7 +247,13 @@ class Demo:
             "out": str(self.recording.folder),
         }
         write_png(self.recording.folder / "contact_sheet.png", contact_sheet(self.pictures))
-        self.recording.finish({**summary, "j_by_stamp_s": [(round(ns / 1e9, 3), round(j, 3)) for ns, j in self.scores]})
+        self.recording.finish(
+            {
+                **summary,
+                "settings": self.settings,
+                "j_by_stamp_s": [(round(ns / 1e9, 3), round(j, 3)) for ns, j in self.scores],
+            }
+        )
         return summary
 
 
@@ -255,10 +262,10 @@ def run(args: argparse.Namespace) -> int:
     if args.seed < 0 or args.seconds < 4 or (args.seeds is not None and args.seeds < 1):
         raise ValueError("demo: expected --seed >= 0, --seconds >= 4 and --seeds >= 1")
     seeds = range(args.seeds) if args.seeds is not None else [args.seed]
-    results = []
+    models, results = models_of(args), []
     for seed in seeds:
         folder = args.out / f"seed{seed}" if args.seeds is not None else args.out
-        summary = Demo(args, open_scene(args, seed), seed, folder).run()
+        summary = Demo(args, models, open_scene(args, seed), seed, folder).run()
         results.append(summary)
         if not args.json:
             verdict = "passed" if summary["passed"] else f"FAILED (needs {GOOD_J})"

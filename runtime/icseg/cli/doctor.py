@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from icseg.cli.options import add_options, effective_of
 from icseg.errors import BackendError, IcsegError
 
 
@@ -31,14 +32,14 @@ class Finding:
 def add_parser(commands: Any) -> None:
     """Register the command."""
     parser = commands.add_parser("doctor", help="say what this machine can run", description=__doc__)
-    parser.add_argument("--engines", type=Path, help="also check this folder of engines")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON document")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 1 when something is missing that the main job needs."""
-    findings = examine(args.engines)
+    findings = examine(args)
     if args.json:
         print(json.dumps([asdict(finding) for finding in findings]))
     else:
@@ -51,13 +52,13 @@ def run(args: argparse.Namespace) -> int:
     return 0 if all(finding.is_ok for finding in findings if finding.is_needed) else 1
 
 
-def examine(engines: Path | None = None) -> list[Finding]:
+def examine(args: argparse.Namespace) -> list[Finding]:
     """Every check, in the order of the report."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     findings = [Finding("machine", True, f"{platform.machine()}, {cores} cores, Python {platform.python_version()}")]
     for package, needed in (("numpy", True), ("opencv-python-headless", True), ("onnxruntime", True)):
         findings.append(_package(package, f"pip install {package}", needed=needed))
-    findings += [_native(), _providers(), _gpu(), _tensorrt(), _models(engines), _renderer()]
+    findings += [_native(), _providers(), _gpu(), _tensorrt(), *_models(args), _renderer()]
     findings += [_package("torch", "pip install 'icseg[export]' (only to train and export)"), _ros()]
     return findings
 
@@ -118,19 +119,21 @@ def _tensorrt() -> Finding:
     return Finding("TensorRT", True, f"{name}, plans for compute capability {capability}")
 
 
-def _models(engines: Path | None) -> Finding:
+def _models(args: argparse.Namespace) -> list[Finding]:
+    """The models that the settings choose, and whose tracker settings are in force with them."""
     try:
-        from icseg.assets import nano_models
-        from icseg.detector.nano import load_detector
-        from icseg.tracker.loading import load_tracker
+        from icseg.models import model_folder, open_models
 
-        folder = engines if engines is not None else nano_models()
-        tracker = load_tracker(folder / "segmenter")
-        load_detector(folder / "detector")
+        effective = effective_of(args)
+        models = open_models(effective)
     except (IcsegError, ImportError) as error:
-        return Finding("engines", False, str(error), "pass --engines, or set ICSEG_MODELS", True)
-    backend = next(iter(tracker.backends.values()))
-    return Finding("engines", True, f"{folder}: segmenter and detector load on {backend}", "", True)
+        return [Finding("engines", False, str(error), "pass --engines, or set ICSEG_MODELS", True)]
+    folder, backend = model_folder(effective.settings.model), next(iter(models.tracker.backends.values()))
+    loaded = f"{folder}: segmenter and policy {models.policy.name} load, on {backend}"
+    return [
+        Finding("engines", True, loaded, "", True),
+        Finding("tracker settings", True, models.facts["tracker settings"]),
+    ]
 
 
 def _renderer() -> Finding:

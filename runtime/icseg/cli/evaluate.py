@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
-from icseg.cli.policies import add_options, make_policy, make_tracker
+from icseg.cli.options import add_options, models_of
 from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
@@ -27,6 +27,7 @@ from icseg.evaluation.metrics import jaccard
 from icseg.evaluation.report import report, write_plot
 from icseg.geometry import box_iou
 from icseg.session import events
+from icseg.session.config import SessionConfig
 from icseg.session.executor import InlineExecutor
 from icseg.session.following import VideoTracker
 from icseg.session.session import Session
@@ -162,9 +163,11 @@ def draw_cases(
             count -= 1
 
 
-def play_case(case: Case, policy: Policy, tracker: VideoTracker, person: Answerer) -> Outcome:
-    """One arm over one case."""
-    session = Session(policy, tracker, executor=InlineExecutor())
+def play_case(
+    case: Case, policy: Policy, tracker: VideoTracker, person: Answerer, config: SessionConfig | None = None
+) -> Outcome:
+    """One arm over one case; ``config`` is the session's."""
+    session = Session(policy, tracker, config, executor=InlineExecutor())
     script = Script(case.command.text, SPEAK_AT, ANSWER_AFTER, STEPS_PER_FRAME)
     scores: list[float] = []
     questions, is_right, has_target, reason = 0, False, False, ""
@@ -195,7 +198,8 @@ def run(args: argparse.Namespace) -> int:
     """Run all arms; 0 when every goal is met."""
     if min(args.ambiguous, args.unambiguous) < 1 or args.first_seed < 0 or args.seconds < 2.5:
         raise ValueError("eval: expected at least one command of each sort, --first-seed >= 0 and --seconds >= 2.5")
-    policy, tracker = make_policy(args), make_tracker(args)
+    models = models_of(args)
+    policy, tracker, config = models.policy, models.tracker, models.settings.session
     rows: list[dict[str, Any]] = []
     bar = tqdm(total=args.ambiguous + args.unambiguous, desc="commands", disable=args.json or not sys.stderr.isatty())
     for is_ambiguous, count in ((True, args.ambiguous), (False, args.unambiguous)):
@@ -204,8 +208,8 @@ def run(args: argparse.Namespace) -> int:
             perfect = CandidatesPolicy(TruthDetector(*case.frames))
             rng = np.random.default_rng(case.seed)
             arms = {
-                "icseg": play_case(case, policy, tracker, KnowingPerson(case.target_id)),
-                "guess": play_case(case, policy, tracker, Guesser(rng)),
+                "icseg": play_case(case, policy, tracker, KnowingPerson(case.target_id), config),
+                "guess": play_case(case, policy, tracker, Guesser(rng), config),
                 "perfect_perception": play_case(case, perfect, ScriptedTracker(), KnowingPerson(case.target_id)),
             }
             rows.append(
@@ -218,7 +222,8 @@ def run(args: argparse.Namespace) -> int:
                 }
             )
     bar.close()
-    result = report(rows, vars(args))
+    chosen = models.settings.model
+    result = report(rows, {**vars(args), "policy": chosen.policy, "engines": chosen.engines})
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "eval.json").write_text(json.dumps(result, indent=1) + "\n")
     write_plot(result, args.out / "eval.png")

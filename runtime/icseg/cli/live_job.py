@@ -8,12 +8,11 @@ import threading
 from collections import deque
 
 from icseg.cli.people import Person
-from icseg.cli.policies import make_policy, make_tracker
 from icseg.cli.results import Recording
 from icseg.cli.sources import Source
 from icseg.errors import IcsegError
+from icseg.models import Models
 from icseg.session import events
-from icseg.session.config import SessionConfig
 from icseg.session.events import State
 from icseg.session.session import Session
 from icseg.types import Frame, TrackResult
@@ -22,9 +21,11 @@ from icseg.types import Frame, TrackResult
 class LiveJob:
     """A camera: one thread takes frames, one reads the terminal, this one steps; the newest frame wins."""
 
-    def __init__(self, args: argparse.Namespace, source: Source, person: Person, recording: Recording) -> None:
+    def __init__(
+        self, args: argparse.Namespace, models: Models, source: Source, person: Person, recording: Recording
+    ) -> None:
         self.args, self.source, self.person, self.recording = args, source, person, recording
-        self.session = Session(make_policy(args), make_tracker(args), SessionConfig())
+        self.session = Session(models.policy, models.tracker, models.settings.session)
         self.frames: deque[Frame] = deque(maxlen=300)
         self.error: str | None = None
         self.is_over = threading.Event()

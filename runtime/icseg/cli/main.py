@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from icseg import __version__
-from icseg.cli import demo, doctor, evaluate, segment, serve_policy
+from icseg.cli import config, demo, doctor, evaluate, segment, serve_policy
 from icseg.errors import IcsegError
 
 
@@ -17,7 +17,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"icseg {__version__}")
     commands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
-    for module in (demo, segment, evaluate, serve_policy, doctor):
+    for module in (demo, segment, evaluate, config, serve_policy, doctor):
         module.add_parser(commands)
     return parser
 

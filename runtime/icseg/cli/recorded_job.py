@@ -10,26 +10,37 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from icseg.cli.people import Person
-from icseg.cli.policies import make_policy, make_tracker
 from icseg.cli.results import Recording
 from icseg.cli.sources import Source
 from icseg.errors import IcsegError
+from icseg.models import Models
 from icseg.session import events
-from icseg.session.config import SessionConfig
 from icseg.session.events import State
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
+from icseg.settings import Said
 from icseg.types import Frame, TrackResult
+
+PREFERRED = Said(
+    "icseg segment, for a recording",
+    {
+        "session.following.every_frame": True,
+        "session.following.search_timeout_s": 86_400.0,
+        "session.dialogue.answer_timeout_s": 3600.0,
+    },
+)
+"""Settings that suit a recording: it waits for everybody."""
 
 
 class RecordedJob:
     """A recording: nothing is live, so every frame is tracked, and frames before the keyframe in reverse."""
 
-    def __init__(self, args: argparse.Namespace, source: Source, person: Person, recording: Recording) -> None:
+    def __init__(
+        self, args: argparse.Namespace, models: Models, source: Source, person: Person, recording: Recording
+    ) -> None:
         self.args, self.source, self.person, self.recording = args, source, person, recording
-        self.config = SessionConfig(every_frame=True, answer_timeout_s=3600, search_timeout_s=86_400)
-        self.tracker = make_tracker(args)
-        self.session = Session(make_policy(args), self.tracker, self.config, executor=InlineExecutor())
+        self.config, self.tracker = models.settings.session, models.tracker
+        self.session = Session(models.policy, self.tracker, self.config, executor=InlineExecutor())
         self.waiting: deque[Frame] = deque()
         self.hw: tuple[int, int] | None = None
         self.caption = ""
@@ -41,7 +52,7 @@ class RecordedJob:
         is_quiet = self.args.json or total == 1 or not sys.stderr.isatty()
         bar = tqdm(total=total, desc="frames", unit="frame", disable=is_quiet, leave=False)
         # words are about the last seconds, a box about one frame
-        look_back_s = self.config.look_back_s if self.args.box is None else 0.0
+        look_back_s = self.config.dialogue.look_back_s if self.args.box is None else 0.0
         has_spoken, error = False, None
         frames = self._frames()
         try:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from icseg.cli.live_job import LiveJob
+from icseg.cli.options import add_options, models_of
 from icseg.cli.people import Person, PreparedPerson, TerminalPerson
-from icseg.cli.policies import add_options
-from icseg.cli.recorded_job import RecordedJob
+from icseg.cli.recorded_job import PREFERRED, RecordedJob
 from icseg.cli.results import Recording
 from icseg.cli.sources import Source, open_source
+from icseg.models import Models
 from icseg.session import events
 from icseg.types import TrackResult
 
@@ -53,18 +54,24 @@ def run(args: argparse.Namespace) -> int:
     if not 0 < args.fps < 1000 or args.at < 0 or (args.max_frames is not None and args.max_frames < 1):
         raise ValueError("segment: expected --fps in 0..1000, --at >= 0 and --max-frames >= 1")
     source = open_source(args.source, fps=args.fps)
+    models = models_of(args, weaker=None if source.is_live else PREFERRED)
     person: Person = TerminalPerson() if args.answers is None else PreparedPerson(args.answers)
     recording = Recording(args.out, args.command, source.fps, is_image=source.count == 1, write_masks=not args.no_masks)
-    worker = (LiveJob if source.is_live else RecordedJob)(args, source, person, recording)
+    worker = (LiveJob if source.is_live else RecordedJob)(args, models, source, person, recording)
     try:
         error = worker.run()
     except KeyboardInterrupt:
         error = "interrupted"
-    return _report(args, source, recording, worker.reversed, error)
+    return _report(args, source, models, recording, worker.reversed, error)
 
 
 def _report(
-    args: argparse.Namespace, source: Source, recording: Recording, backwards: list[TrackResult], error: str | None
+    args: argparse.Namespace,
+    source: Source,
+    models: Models,
+    recording: Recording,
+    backwards: list[TrackResult],
+    error: str | None,
 ) -> int:
     tracked = [event for event in recording.log if isinstance(event, events.Tracked)]
     results = [event.result for event in tracked] + backwards
@@ -82,7 +89,7 @@ def _report(
         "error": failed,
         "out": str(args.out),
     }
-    recording.finish({"source": source.name, "command": args.command})
+    recording.finish({"source": source.name, "command": args.command, "settings": models.effective.record()})
     if args.json:
         print(json.dumps(summary))
     else:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from icseg.cli.options import add_options, effective_of
 from icseg.errors import BackendError, ConfigError
+from icseg.policy_server.config import PolicyServerConfig
 from icseg.policy_server.entry import LOOPBACK, PolicyEntry, load_entry
 from icseg.policy_server.process import ServerProcess, find_program, terminate_as_interrupt
 
@@ -26,36 +28,36 @@ def add_parser(commands: Any) -> None:
         epilog="example: icseg serve-policy engines/qwen3-vl-2b/policy",
     )
     parser.add_argument("folder", type=Path, help="holds policy.json")
-    parser.add_argument("--port", type=int, help="listen here instead of at the port in policy.json")
     parser.add_argument("--tools", type=Path, help=f"folder with {PROGRAM} (default: beside this Python, then PATH)")
-    parser.add_argument(
-        "--ready-timeout", type=float, default=3600.0, metavar="S", help="the first start builds engines (default 3600)"
-    )
     parser.add_argument("--log", type=Path, help=f"the server's output (default: FOLDER/{LOG_NAME})")
     parser.add_argument("--json", action="store_true", help="print one JSON line when it is ready")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted (0), or until the server ends by itself (1)."""
-    if not 0 < args.ready_timeout <= 86_400:
-        raise ValueError(f"serve-policy: expected --ready-timeout in 0..86400 s, got {args.ready_timeout:g}")
+    config = effective_of(args).settings.policy_server
     entry = load_entry(args.folder)
-    if args.port is not None:
-        entry = replace(entry, url=f"http://{LOOPBACK}:{args.port}/v1")
+    if config.port:
+        entry = replace(entry, url=f"http://{LOOPBACK}:{config.port}/v1")
     command = entry.serve_command(_folder_of(args.folder, entry), find_program(PROGRAM, args.tools))
     log = args.log if args.log is not None else _folder_of(args.folder, entry) / LOG_NAME
     try:
-        with terminate_as_interrupt(), ServerProcess(command, log, port=entry.port) as server:
-            return _serve(server, entry, args)
+        with terminate_as_interrupt(), _server(command, log, entry, config) as server:
+            return _serve(server, entry, args, config.ready_timeout_s)
     except KeyboardInterrupt:
         print("icseg: the policy server was stopped", file=sys.stderr)
         return 0
 
 
-def _serve(server: ServerProcess, entry: PolicyEntry, args: argparse.Namespace) -> int:
+def _server(command: list[str], log: Path, entry: PolicyEntry, config: PolicyServerConfig) -> ServerProcess:
+    return ServerProcess(command, log, port=entry.port, stop_timeout_s=config.stop_timeout_s)
+
+
+def _serve(server: ServerProcess, entry: PolicyEntry, args: argparse.Namespace, ready_timeout_s: float) -> int:
     shown = sys.stderr.isatty()
-    seconds = server.wait_until_ready(args.ready_timeout, _show_progress if shown else None)
+    seconds = server.wait_until_ready(ready_timeout_s, _show_progress if shown else None)
     if shown:
         print("\r\033[K", end="", file=sys.stderr)
     if args.json:

@@ -13,6 +13,7 @@ import numpy as np
 
 from icseg.detector.detector import Detection
 from icseg.geometry import box_iou, share_inside, smaller_inside
+from icseg.settings import check, setting
 from icseg.types import Box, ImageU8
 from icseg.window import Window
 
@@ -20,30 +21,44 @@ Detect = Callable[[ImageU8], Sequence[Detection]]
 
 
 @dataclass(frozen=True, slots=True)
-class CloseLooks:
+class CloseLooksConfig:
     """Where to look again, and what to make of it.
 
-    Attributes:
-        share: of the image's sides that the five fixed windows have, in the corners and in the middle.
-        sure: score and probability of the kind from which a detection gets no window of its own.
-        scale: how many times larger than its box that window is.
-        min_width: of that window, as a share of the image's.
-        border_px: a box so near to a window's border inside the image is cut off: nothing is read from it.
-        min_iou: of boxes of one thing in two looks.
-        min_new_score: of a thing that only a closer look shows.
-        max_inside: share of a new box inside another of its colour beyond which it is a part of that thing, seen again.
-        max_alike_inside: the same of boxes of one kind and colour, whichever look they are of.
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
     """
 
-    share: float = 0.6
-    sure: float = 0.95
-    scale: float = 3.0
-    min_width: float = 0.25
-    border_px: float = 6.0
-    min_iou: float = 0.5
-    min_new_score: float = 0.5
-    max_inside: float = 0.5
-    max_alike_inside: float = 0.85
+    share: float = setting(
+        0.6,
+        "share of the image's sides that the five fixed windows have, in the corners and in the middle",
+        low=0.3,
+        high=1,
+    )
+    sure: float = setting(
+        0.95, "score and probability of the kind from which a detection gets no window of its own", low=0, high=1
+    )
+    scale: float = setting(3.0, "how many times larger than its box that window is", low=1, high=20)
+    min_width: float = setting(0.25, "least width of that window, as a share of the image's", low=0.05, high=1)
+    border_px: float = setting(
+        6.0,
+        "a box so near to a window's border inside the image is cut off, and nothing is read from it; pixels",
+        low=0,
+        high=100,
+    )
+    min_iou: float = setting(0.5, "IoU of boxes of one thing in two looks", low=0, high=1)
+    min_new_score: float = setting(0.5, "score of a thing that only a closer look shows", low=0, high=1)
+    max_inside: float = setting(
+        0.5,
+        "share of a new box inside another of its colour beyond which it is a part of that thing, seen again",
+        low=0,
+        high=1,
+    )
+    max_alike_inside: float = setting(
+        0.85, "the same for boxes of one kind and colour, whichever look they are from", low=0, high=1
+    )
+
+    def __post_init__(self) -> None:
+        check("detector.close_looks", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +85,7 @@ class _Thing:
         )
 
 
-def detect_closely(detect: Detect, image: ImageU8, looks: CloseLooks) -> list[Detection]:
+def detect_closely(detect: Detect, image: ImageU8, looks: CloseLooksConfig) -> list[Detection]:
     """(H, W, 3) uint8 RGB -> detections of the whole image and of closer looks as one list, best score first.
 
     Args:
@@ -107,7 +122,7 @@ def _parts(hw: tuple[int, int], share: float) -> Iterator[Window]:
         yield Window(left, top, width, height)
 
 
-def _look(detect: Detect, image: ImageU8, window: Window, looks: CloseLooks) -> list[Detection]:
+def _look(detect: Detect, image: ImageU8, window: Window, looks: CloseLooksConfig) -> list[Detection]:
     """What is seen in a window and not cut off by it, in pixels of the image."""
     hw = image.shape[0], image.shape[1]
     found = []
@@ -131,22 +146,22 @@ def _is_cut(box: Box, window: Window, hw: tuple[int, int], border_px: float) -> 
     )
 
 
-def _same(found: Detection, things: Sequence[_Thing], looks: CloseLooks) -> _Thing | None:
+def _same(found: Detection, things: Sequence[_Thing], looks: CloseLooksConfig) -> _Thing | None:
     best = max(things, key=lambda thing: box_iou(thing.first.box_image_px, found.box_image_px), default=None)
     return best if best is not None and _overlaps(best.first, found, looks) else None
 
 
-def _overlaps(one: Detection, other: Detection, looks: CloseLooks) -> bool:
+def _overlaps(one: Detection, other: Detection, looks: CloseLooksConfig) -> bool:
     return box_iou(one.box_image_px, other.box_image_px) >= looks.min_iou
 
 
-def _is_part(found: Detection, other: Detection, looks: CloseLooks) -> bool:
+def _is_part(found: Detection, other: Detection, looks: CloseLooksConfig) -> bool:
     """A piece of a thing that is too large for the window looks like a thing of its colour."""
     inside = share_inside(found.box_image_px, other.box_image_px)
     return found.colour == other.colour and inside > looks.max_inside
 
 
-def _without_parts(found: Sequence[Detection], looks: CloseLooks) -> list[Detection]:
+def _without_parts(found: Sequence[Detection], looks: CloseLooksConfig) -> list[Detection]:
     """Without the weaker of two of one kind and colour that lie mostly in each other: a long thing seen in pieces."""
     kept: list[Detection] = []
     for one in sorted(found, key=lambda d: -d.score):

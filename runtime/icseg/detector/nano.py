@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from icseg.detector import graph
-from icseg.detector.close_looks import CloseLooks, detect_closely
+from icseg.detector.close_looks import detect_closely
+from icseg.detector.config import DetectorConfig
 from icseg.detector.detector import Detection
 from icseg.detector.graph import DetectorFacts, detector_specs
 from icseg.errors import ModelOutputError, PlanMismatchError
@@ -38,6 +39,7 @@ class NanoDetector:
         runner: of the graph that ``detector_graph`` describes.
         facts: vocabulary, threshold and calibration.
         image_mean, image_std: per RGB channel, of the image scaled to 0..1.
+        config: how it looks.
 
     Raises:
         ValueError: the runner's tensors are not those of the graph.
@@ -50,6 +52,7 @@ class NanoDetector:
         *,
         image_mean: Sequence[float],
         image_std: Sequence[float],
+        config: DetectorConfig | None = None,
     ) -> None:
         if graph.IMAGE not in runner.inputs:
             raise ValueError(f"detector: expected an input {graph.IMAGE}, got {sorted(runner.inputs)}")
@@ -58,6 +61,7 @@ class NanoDetector:
         if dict(runner.inputs) != inputs or dict(runner.outputs) != outputs:
             got = f"{dict(runner.inputs)} and {dict(runner.outputs)}"
             raise ValueError(f"detector: expected tensors {inputs} and {outputs}, got {got}")
+        self.config = config if config is not None else DetectorConfig()
         self._runner, self._facts = runner, facts
         self._mean, self._std = tuple(image_mean), tuple(image_std)
         self._running = threading.Lock()
@@ -99,7 +103,7 @@ class NanoDetector:
         Raises:
             ValueError, ModelOutputError, BackendError: as ``detect``.
         """
-        return detect_closely(self.detect, image, CloseLooks())
+        return detect_closely(self.detect, image, self.config.close_looks)
 
 
 def decode(outputs: Mapping[str, Array], facts: DetectorFacts, *, image_hw: tuple[int, int]) -> list[Detection]:
@@ -179,13 +183,20 @@ def _softmax(logits: Array) -> Array:
     return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
-def load_detector(folder: Path, *, providers: Sequence[str] = (CPU_PROVIDER,), threads: int = 0) -> NanoDetector:
+def load_detector(
+    folder: Path,
+    *,
+    providers: Sequence[str] = (CPU_PROVIDER,),
+    threads: int = 0,
+    config: DetectorConfig | None = None,
+) -> NanoDetector:
     """The detector, on the engine that its manifest names.
 
     Args:
         folder: holds manifest.json and the graph.
         providers: ONNX Runtime's execution providers, most wanted first; plans take none.
         threads: of ONNX Runtime, within one operator on the CPU; 0 lets it decide.
+        config: how it looks.
 
     Raises:
         PlanMismatchError: the folder is not what its manifest says, or not what this version of icseg uses.
@@ -202,4 +213,4 @@ def load_detector(folder: Path, *, providers: Sequence[str] = (CPU_PROVIDER,), t
     runner = load_graph(
         folder, manifest, graph.GRAPH_NAME, inputs=inputs, outputs=outputs, providers=providers, threads=threads
     )
-    return NanoDetector(runner, facts, image_mean=manifest.image_mean, image_std=manifest.image_std)
+    return NanoDetector(runner, facts, image_mean=manifest.image_mean, image_std=manifest.image_std, config=config)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.chat.protocol import ReplyFault, check_answer
-from icseg.dialogue.dialogue import MAX_INTERACTIONS, MAX_QUESTIONS, Dialogue, Observation, Turn
+from icseg.dialogue.config import DialogueConfig
+from icseg.dialogue.dialogue import Dialogue, Observation, Turn
 from icseg.dialogue.observations import (
     ANSWER_TOO_EARLY_TEXT,
     INTERACTIONS_SPENT_TEXT,
@@ -19,36 +20,9 @@ from icseg.dialogue.observations import (
     unknown_frame_text,
 )
 from icseg.dialogue.policy import Policy, PolicyOutput
-from icseg.errors import Cancelled, ConfigError, ModelOutputError
+from icseg.errors import Cancelled, ModelOutputError
 from icseg.geometry import box_vlm_to_image, point_vlm_to_image
 from icseg.types import Box, Frame, Point
-
-_LARGEST_BOUND = 100
-
-
-@dataclass(frozen=True, slots=True)
-class AgentConfig:
-    """Bounds of one dialogue.
-
-    Args:
-        max_interactions: questions and keyframes together.
-        max_questions: questions alone.
-        max_faults: outputs that were answered with an error and tried again, over the whole dialogue.
-
-    Raises:
-        ConfigError: a bound is out of range.
-    """
-
-    max_interactions: int = MAX_INTERACTIONS
-    max_questions: int = MAX_QUESTIONS
-    max_faults: int = 2
-
-    def __post_init__(self) -> None:
-        # Without one interaction there is no keyframe, and so never a target.
-        for name, lowest in (("max_interactions", 1), ("max_questions", 0), ("max_faults", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not lowest <= value <= _LARGEST_BOUND:
-                raise ConfigError(f"agent.{name}: expected an integer {lowest}..{_LARGEST_BOUND}, got {value!r}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,9 +44,9 @@ class Target:
 class Agent:
     """Runs dialogues with one policy. Holds no state of any dialogue."""
 
-    def __init__(self, policy: Policy, config: AgentConfig | None = None) -> None:
+    def __init__(self, policy: Policy, config: DialogueConfig | None = None) -> None:
         self.policy = policy
-        self.config = config if config is not None else AgentConfig()
+        self.config = config if config is not None else DialogueConfig()
 
     def advance(self, dialogue: Dialogue) -> Ask | Target | GiveUp:
         """Take turns until the person has to speak or the dialogue is over; every policy output is appended.
@@ -153,7 +127,7 @@ class Agent:
         return None
 
 
-def _rule_broken(dialogue: Dialogue, config: AgentConfig) -> str:
+def _rule_broken(dialogue: Dialogue, config: DialogueConfig) -> str:
     """What the last turn's action may not do now, in words for the model; empty when it is legal."""
     action, earlier = dialogue.turns[-1].action, dialogue.turns[:-1]
     seen = [turn.observation.kind for turn in earlier if turn.observation is not None]

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from icseg.dialogue.chat.policy import ChatConfig
 from icseg.errors import PlanMismatchError
 
 ENTRY_NAME = "policy.json"
@@ -125,9 +124,14 @@ class PolicyEntry:
         assert port is not None, "the URL was checked"
         return port
 
-    def chat_config(self) -> ChatConfig:
-        """What ``ChatPolicy`` needs to talk to it."""
-        return ChatConfig(url=self.url, server=self.server, model=self.model, max_tokens=self.limits.max_reply_tokens)
+    def chat_settings(self) -> dict[str, object]:
+        """What ``ChatPolicy`` needs to talk to it: settings by name."""
+        return {
+            "chat.url": self.url,
+            "chat.server": self.server,
+            "chat.model": self.model,
+            "chat.max_tokens": self.limits.max_reply_tokens,
+        }
 
     def serve_command(self, folder: Path, program: Path) -> list[str]:
         """The argument list that serves the policy in ``folder`` on loopback.

@@ -1,30 +1,36 @@
-"""Settings of a session: frozen, with defaults in place, every value checked when it is set."""
+"""Settings of a session, in groups: the dialogue's, the images that are kept, the following of a target."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from icseg.errors import ConfigError
-from icseg.settings import check, setting
+from icseg.dialogue.config import DialogueConfig
+from icseg.settings import check, group, setting
 
 
 @dataclass(frozen=True, slots=True)
-class SessionConfig:
-    """How a session behaves. Times of people and cameras are by the session's clock, all others by the stream's stamps.
+class BufferConfig:
+    """The images that are kept to catch up with a target in the past.
 
     Raises:
         ConfigError: a value is of the wrong type or out of range.
     """
 
-    buffer_frames: int = setting(300, "images kept to catch up with a target in the past", low=1, high=100_000)
-    buffer_mb: int = setting(512, "bound of the images kept, in 10^6 bytes of pixels", low=1, high=65_536)
-    look_back_s: float = setting(2.0, "the policy sees images up to this old, seconds", low=0, high=600)
-    answer_timeout_s: float = setting(
-        20.0, "seconds that a question waits before it is repeated, and then given up", low=0.1, high=3600
-    )
-    max_questions: int = setting(5, "questions put to the person in one dialogue, at most", low=0, high=5)
-    question_repeats: int = setting(1, "how often an unanswered question is repeated", low=0, high=5)
+    max_frames: int = setting(300, "images kept to catch up with a target in the past", low=1, high=100_000)
+    max_mb: int = setting(512, "bound of the images kept, in 10^6 bytes of pixels", low=1, high=65_536)
+
+    def __post_init__(self) -> None:
+        check("session.buffer", self)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowingConfig:
+    """From the keyframe to the newest image, and on. Times are by the stream's stamps.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+
     catch_up_frames: int = setting(
         24, "tracker steps between the keyframe and the live stream, at most", low=1, high=10_000
     )
@@ -38,6 +44,22 @@ class SessionConfig:
         0.1, "the same while the target is lost or its mask is in doubt, seconds", low=0.01, high=3600
     )
     recheck_below_iou: float = setting(0.6, "a mask is in doubt when its estimated IoU is below this", low=0, high=1)
+
+    def __post_init__(self) -> None:
+        check("session.following", self)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConfig:
+    """How a session behaves.
+
+    Raises:
+        ConfigError: a value is of the wrong type or out of range.
+    """
+
+    dialogue: DialogueConfig = group(DialogueConfig)
+    buffer: BufferConfig = group(BufferConfig)
+    following: FollowingConfig = group(FollowingConfig)
     camera_timeout_s: float = setting(
         2.0, "seconds without an image that are reported while something is going on", low=0.1, high=3600
     )
@@ -47,16 +69,3 @@ class SessionConfig:
 
     def __post_init__(self) -> None:
         check("session", self)
-
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, object]) -> SessionConfig:
-        """Settings from a parsed file.
-
-        Raises:
-            ConfigError: an unknown key, or a value that is out of range.
-        """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ConfigError(f"session: unknown setting {', '.join(unknown)}; known: {', '.join(sorted(known))}")
-        return cls(**values)  # type: ignore[arg-type]  # checked by __post_init__

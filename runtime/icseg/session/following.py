@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from icseg.dialogue.policy import Mistaken, Policy, WatchingPolicy
 from icseg.errors import IcsegError, PromptError
 from icseg.session import events
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig
 from icseg.session.events import State
 from icseg.session.recheck import Recheck
 from icseg.session.stream import FrameBuffer
@@ -62,7 +62,7 @@ class Pursuit:
         tracker: VideoTracker,
         keyframe: Frame,
         prompt: Prompt,
-        config: SessionConfig,
+        config: FollowingConfig,
         policy: Policy,
     ) -> None:
         self._tracker, self._state, self._config = tracker, tracker.new_state(), config

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from icseg.dialogue.policy import Mistaken, TargetWatch
 from icseg.geometry import box_iou
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig
 from icseg.types import Frame, ObjectResult, Prompt
 
 FAR_OFF_IOU = 0.5
@@ -38,7 +38,7 @@ class Recheck:
         config: ``recheck_s``, ``recheck_doubt_s``, ``recheck_below_iou``.
     """
 
-    def __init__(self, watch: TargetWatch, stamp_ns: int, config: SessionConfig) -> None:
+    def __init__(self, watch: TargetWatch, stamp_ns: int, config: FollowingConfig) -> None:
         self._watch, self._looked_ns, self._config = watch, stamp_ns, config
         self._was_wrong = self._was_mistaken = False
 

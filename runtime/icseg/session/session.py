@@ -18,7 +18,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 
 from icseg.dialogue.actions import Ask, GiveUp
-from icseg.dialogue.agent import Agent, AgentConfig, Target
+from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.english.intent import is_command, is_stop
 from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
@@ -60,7 +60,7 @@ class Session:
         self._policy, self._tracker, self._clock = policy, tracker, clock
         self._owns_executor = executor is None
         self._executor = executor if executor is not None else ThreadPoolExecutor(1, "icseg-policy")
-        self._inbox = Inbox(self.config.buffer_frames, clock)
+        self._inbox = Inbox(self.config.buffer.max_frames, clock)
         self._stream = Stream(self.config, clock())
         self._out: list[events.Event] = []
         self._conversation: Conversation | None = None
@@ -86,7 +86,7 @@ class Session:
             ConfigError: ``max_questions`` is out of range.
         """
         if max_questions is not None:
-            AgentConfig(max_questions=max_questions)
+            replace(self.config.dialogue, max_questions=max_questions)
         return self._put(Words(text, next(self._tickets), Meaning.COMMAND, max_questions=max_questions))
 
     def answer(self, text: str, question_id: int | None = None) -> int:
@@ -197,8 +197,10 @@ class Session:
         elif frames := self._stream.recent():
             self._reset(State.THINKING)
             self._spoken_at, self._ticket = at, ticket
-            limit = words.max_questions if words.max_questions is not None else self.config.max_questions
-            agent = Agent(self._policy, AgentConfig(max_questions=limit))
+            bounds = self.config.dialogue
+            if words.max_questions is not None:
+                bounds = replace(bounds, max_questions=words.max_questions)
+            agent = Agent(self._policy, bounds)
             self._conversation = Conversation(agent, self._executor, text, frames)
             self._emit(events.Thinking(stamp_ns, text))
         else:
@@ -254,7 +256,7 @@ class Session:
         match outcome:
             case Ask():
                 self._question_id += 1
-                self._ask(outcome, self.config.question_repeats)
+                self._ask(outcome, self.config.dialogue.question_repeats)
             case Target():
                 self._aim(outcome)
             case GiveUp():
@@ -264,7 +266,7 @@ class Session:
     def _ask(self, ask: Ask, repeats_left: int, *, is_repeat: bool = False) -> None:
         assert self._conversation is not None
         self.state = State.ASKING
-        self._question = (ask, self._clock() + self.config.answer_timeout_s, repeats_left)
+        self._question = (ask, self._clock() + self.config.dialogue.answer_timeout_s, repeats_left)
         stamp_ns, timings_ms = self._conversation.newest.stamp_ns, self._response_ms()
         asked = (ask.question, ask.options, is_repeat, ask.choices, self._question_id)
         self._emit(events.Asked(stamp_ns, *asked, timings_ms=timings_ms))
@@ -278,7 +280,7 @@ class Session:
         self._ticket = targeted.ticket or self._ticket
         self._emit(targeted)
         self._reset(State.TARGETING)
-        self._pursuit = Pursuit(self._tracker, keyframe, targeted.prompt, self.config, self._policy)
+        self._pursuit = Pursuit(self._tracker, keyframe, targeted.prompt, self.config.following, self._policy)
 
     def _go_on_tracking(self) -> None:
         if self._pursuit is None:
@@ -292,7 +294,7 @@ class Session:
             self._fail(str(error))
             return
         if self._pursuit.is_search_over:
-            reason = f"the target was not seen again for {self.config.search_timeout_s:g} s"
+            reason = f"the target was not seen again for {self.config.following.search_timeout_s:g} s"
             self._give_up(reason, events.Cause.OUT_OF_SIGHT)
 
     def _give_up(self, reason: str, cause: events.Cause) -> None:

@@ -89,7 +89,7 @@ class Stream:
     """
 
     def __init__(self, config: SessionConfig, now: float) -> None:
-        self.buffer = FrameBuffer(config.buffer_frames, config.buffer_mb * 10**6)
+        self.buffer = FrameBuffer(config.buffer.max_frames, config.buffer.max_mb * 10**6)
         self._config = config
         self._last_frame_at, self._refused, self._is_stalled = now, 0, False
 
@@ -120,7 +120,7 @@ class Stream:
 
     def recent(self) -> list[Frame]:
         """The frames a policy may look at, oldest first."""
-        oldest_ns = self.stamp_ns - int(self._config.look_back_s * 1e9)
+        oldest_ns = self.stamp_ns - int(self._config.dialogue.look_back_s * 1e9)
         return [frame for frame in self.buffer if frame.stamp_ns >= oldest_ns]
 
     def newly_silent_s(self, now: float) -> float | None:

@@ -12,7 +12,7 @@ from icseg.dialogue.candidates.belief import Belief, BeliefConfig, Evidence, fit
 from icseg.dialogue.candidates.questions import QuestionConfig, Situation, best_question
 from icseg.dialogue.candidates.things import (
     Candidate,
-    CandidateConfig,
+    ThingsConfig,
     best_view,
     find_candidates,
     link_views,
@@ -28,7 +28,7 @@ EXACT = 1e-9
 CLEAR = 1e-6
 """Order is a soft comparison: what remains of the doubt a tenth of the image apart."""
 HW = (400, 1000)
-CONFIG = CandidateConfig()
+CONFIG = ThingsConfig()
 
 
 def thing(
@@ -208,7 +208,7 @@ def test_a_near_thing_does_not_pass_for_a_big_one() -> None:
     assert found[0].size_log == pytest.approx(found[1].size_log)
 
 
-def sizes_of(kind: str, *boxes: Box, config: CandidateConfig = CONFIG) -> list[float]:
+def sizes_of(kind: str, *boxes: Box, config: ThingsConfig = CONFIG) -> list[float]:
     found = find_candidates([Detection(box, 1.0, {kind: 1.0}, {"red": 1.0}) for box in boxes], HW, config)
     return [candidate.size_log for candidate in found]
 
@@ -217,7 +217,7 @@ def test_a_spoon_that_points_away_is_as_large_as_one_that_lies_across() -> None:
     across, away = (100, 240, 200, 250), (300, 205, 310, 255)
     first, second = sizes_of("spoon", across, away)
     assert abs(first - second) < 0.05
-    first, second = sizes_of("spoon", across, away, config=CandidateConfig(horizon=-100.0))
+    first, second = sizes_of("spoon", across, away, config=ThingsConfig(horizon=-100.0))
     assert first - second > 0.5  # as they look
 
 
@@ -257,8 +257,8 @@ def test_the_point_avoids_what_stands_in_front() -> None:
         lambda: BeliefConfig(min_fit=2.0),
         lambda: QuestionConfig(max_options=1),
         lambda: QuestionConfig(slip=float("nan")),
-        lambda: CandidateConfig(horizon=0.9),
-        lambda: CandidateConfig(min_score=-1),
+        lambda: ThingsConfig(horizon=0.9),
+        lambda: ThingsConfig(min_score=-1),
     ],
 )
 def test_settings_are_checked(make) -> None:  # type: ignore[no-untyped-def]

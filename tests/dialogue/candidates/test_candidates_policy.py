@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from icseg.detector.detector import Detection
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.agent import Agent, Target
-from icseg.dialogue.candidates.policy import CandidatesConfig, CandidatesPolicy
+from icseg.dialogue.candidates.config import CandidatesConfig
+from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.dialogue import MAX_QUESTIONS, Dialogue, Observation, Turn
 from icseg.errors import Cancelled, ConfigError
 from icseg.geometry import box_contains, box_iou

@@ -31,8 +31,9 @@ from loopback_server import (
 
 from icseg.dialogue.actions import Ask, SelectKeyframe
 from icseg.dialogue.agent import Agent, Target
+from icseg.dialogue.chat.config import ChatConfig
 from icseg.dialogue.chat.messages import ImageEncoder, resize_square
-from icseg.dialogue.chat.policy import ChatConfig, ChatPolicy, load_prompt
+from icseg.dialogue.chat.policy import ChatPolicy, load_prompt
 from icseg.dialogue.chat.protocol import ReplyFault
 from icseg.dialogue.chat.servers import SERVERS
 from icseg.dialogue.dialogue import Dialogue, Observation, Turn

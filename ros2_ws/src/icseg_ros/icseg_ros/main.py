@@ -11,9 +11,11 @@ from rclpy.exceptions import InvalidHandle
 from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.logging import get_logger
 
+from icseg.errors import ConfigError
 from icseg_ros.memory import give_back_images
-from icseg_ros.node import ClarifySegmentNode
+from icseg_ros.node import NAME, ClarifySegmentNode
 from icseg_ros.stop_signal import init_with_stop_signal
 
 THREADS = 4
@@ -23,10 +25,18 @@ LOOK_S = 0.5
 
 
 def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNode] = ClarifySegmentNode) -> int:
-    """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1). ``make`` makes the node."""
+    """Run until SIGINT or SIGTERM (0), or until spinning ends by a defect (1); 2 = a parameter was wrong at the start.
+
+    ``make`` makes the node.
+    """
     give_back_images()
     is_over = init_with_stop_signal(arguments)
-    node = make()
+    try:
+        node = make()
+    except ConfigError as error:
+        get_logger(NAME).fatal(f"cannot start: {error}")
+        rclpy.try_shutdown()
+        return 2
     executor = MultiThreadedExecutor(THREADS)
     executor.add_node(node)
     spinner = threading.Thread(target=spin, args=(executor,), name="spin")

@@ -20,13 +20,14 @@ from rclpy.parameter import Parameter
 from std_msgs.msg import String
 
 from icseg.errors import ConfigError, IcsegError
-from icseg.models import load_models
-from icseg.settings import Setting
+from icseg.models import Models, open_models
+from icseg.runtime_settings import RuntimeSettings
+from icseg.settings import DEFAULT, Effective, Setting
 from icseg.types import Prompt
 from icseg_ros import diagnostics
 from icseg_ros.announcer import Announcer
 from icseg_ros.clarify_action import ClarifyAction
-from icseg_ros.parameters import all_settings, declare_all, read_all
+from icseg_ros.parameters import declare_all, own_settings, read_all, runtime_settings
 from icseg_ros.parts import Load, Parts
 from icseg_ros.services import Services
 from icseg_ros.speech.speech import Speech
@@ -38,6 +39,11 @@ NAME = "clarify_segment"
 WORDS_DEPTH = 10
 
 
+def load(effective: Effective[RuntimeSettings]) -> Models:
+    """The models, warmed up: the first image is then no slower than the others."""
+    return open_models(effective, warm_up=True)
+
+
 class ClarifySegmentNode(LifecycleNode):
     """Ask on the robot, masks in real time.
 
@@ -45,13 +51,21 @@ class ClarifySegmentNode(LifecycleNode):
         load: how models are loaded.
         traffic: makes what counts, each time the node is activated.
         arguments: of ``rclpy.node.Node``.
+
+    Raises:
+        ConfigError: it was started with an unknown parameter, or one of the wrong type or out of range.
     """
 
-    def __init__(self, *, load: Load = load_models, traffic: Callable[[], Traffic] = Traffic, **arguments: Any) -> None:
+    def __init__(self, *, load: Load = load, traffic: Callable[[], Traffic] = Traffic, **arguments: Any) -> None:
         super().__init__(NAME, **arguments)
         self._load, self._new_traffic = load, traffic
-        declare_all(self)
-        self._known: dict[str, Setting] = {item.name: item for item in all_settings()}
+        try:
+            declare_all(self)
+        except ConfigError:
+            super().destroy_node()
+            raise
+        self._known: dict[str, Setting] = {item.name: item for item in (*own_settings(), *runtime_settings())}
+        self._runtime = {item.name for item in runtime_settings()}
         self.add_on_set_parameters_callback(self._check_parameters)
         self._control = control = ReentrantCallbackGroup()
         self._parts: Parts | None = None
@@ -187,7 +201,7 @@ class ClarifySegmentNode(LifecycleNode):
         return self._parts.speech if self._parts is not None else None
 
     def _segment_timeout_s(self) -> float:
-        return float(self.get_parameter("dialogue.timeout_s").value)
+        return float(self.get_parameter("segment.timeout_s").value)
 
     def _check_parameters(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
@@ -195,7 +209,9 @@ class ClarifySegmentNode(LifecycleNode):
             if item is None:
                 continue
             try:
-                item.check(parameter.value)
+                # one of the runtime's may lose its value again: then nobody says it
+                if parameter.value is not None or parameter.name not in self._runtime:
+                    item.check(parameter.value)
             except ConfigError as error:
                 return SetParametersResult(successful=False, reason=str(error))
             if item.is_fixed and self._parts is not None:
@@ -217,6 +233,14 @@ class ClarifySegmentNode(LifecycleNode):
             case "publish.jpeg_quality":
                 self._parts.outputs.jpeg_quality = value
 
+    def _model_facts(self) -> dict[str, str]:
+        """What was loaded, and every setting that somebody said, with who it was; empty while not configured."""
+        if self._parts is None:
+            return {}
+        models = self._parts.models
+        rows = models.effective.rows()
+        return {**models.facts, **{item.name: f"{value} ({who})" for item, value, who in rows if who != DEFAULT}}
+
     def _publish_diagnostics(self) -> None:
         name, parts = self.get_fully_qualified_name().lstrip("/"), self._parts
         is_active = self._worker is not None and parts is not None
@@ -230,7 +254,7 @@ class ClarifySegmentNode(LifecycleNode):
             diagnostics.mask_status(
                 name, self._traffic.facts() if is_active else None, parts.announcer.state.name if is_active else ""
             ),
-            diagnostics.model_status(name, parts.models.facts if parts is not None else {}, self._error),
+            diagnostics.model_status(name, self._model_facts(), self._error),
             diagnostics.speech_status(name, parts.speech.status if parts is not None else None),
         ]
         self._diagnostics.publish(diagnostics.array(self.get_clock().now().to_msg(), statuses))

@@ -1,82 +1,72 @@
-"""Every parameter of the node: which settings of the runtime and of the node's parts stand in which group.
+"""Every parameter of the node: those of its own parts, and one for every setting of the runtime.
 
-The table of ``docs/ros2.md`` and ``config/clarify_segment.yaml`` are made of it; a test compares them.
+The tables of ``docs/ros2.md`` and ``config/clarify_segment.yaml`` are made of it; a test compares them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, make_dataclass
+from dataclasses import dataclass
+from pathlib import Path
 
 from rclpy.node import Node
 
-from icseg.dialogue.chat.policy import ChatConfig
-from icseg.models import ModelSettings
+from icseg.errors import ConfigError
+from icseg.models import effective_settings
+from icseg.runtime_settings import RENAMED, RuntimeSettings, read_settings_file
 from icseg.session.config import SessionConfig
-from icseg.settings import Setting, check, described, setting
-from icseg.tracker.state import TrackerConfig
+from icseg.settings import Effective, Setting, check, described, setting, unknown_setting
 from icseg_ros.camera import CameraSettings
 from icseg_ros.depth import DepthSettings
 from icseg_ros.outputs import OutputSettings
-from icseg_ros.settings import declare, read
+from icseg_ros.settings import SOURCE, declare, declare_unsaid, read, said, started_with
 from icseg_ros.speech.settings import SpeechInSettings, SpeechOutSettings, SpeechSettings, TurnTakingSettings
 
-_DIALOGUE = ("look_back_s", "answer_timeout_s", "max_questions", "question_repeats")
-_RECORDINGS_ONLY = ("every_frame",)
+_FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+"""Beginnings of parameters that are rclpy's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """Of the node as such."""
+    """The node as such."""
 
     autostart: bool = setting(True, "configure and activate by itself when it starts; false = wait for transitions")
+    config_file: str = setting("", "TOML file of the runtime's settings; parameters win over it; empty = none")
 
     def __post_init__(self) -> None:
         check("", self)
 
 
 @dataclass(frozen=True, slots=True)
-class SpokenSettings:
-    """Of the dialogue as it is spoken."""
+class SegmentSettings:
+    """The service ``~/segment``."""
 
-    language: str = setting("en", "IETF tag of the questions, for the speech interface")
     timeout_s: float = setting(
-        30.0, "seconds that ~/segment waits for a decision, unless it says so", low=0.1, high=600
+        30.0, "seconds that ~/segment waits for a decision, unless the request says so", low=0.1, high=600
     )
 
     def __post_init__(self) -> None:
-        check("dialogue", self)
+        check("segment", self)
 
 
-def _part(name: str, wanted: tuple[str, ...]) -> type:
-    """Some of a session's settings as a class of their own."""
-    members = [(item.name, item.type, _again(item)) for item in fields(SessionConfig) if item.name in wanted]
-    return make_dataclass(name, members, frozen=True)
+@dataclass(frozen=True, slots=True)
+class SpokenSettings:
+    """The words that are spoken."""
+
+    language: str = setting("en", "IETF tag of the questions, for the speech interface")
+
+    def __post_init__(self) -> None:
+        check("speech", self)
 
 
-def _again(item: object) -> object:
-    metadata = dict(item.metadata)  # type: ignore[attr-defined]
-    return setting(item.default, metadata.pop("meaning"), **metadata)  # type: ignore[attr-defined]
-
-
-_DialogueSettings = _part("DialogueSettings", _DIALOGUE)
-_TrackSettings = _part(
-    "TrackSettings",
-    tuple(item.name for item in fields(SessionConfig) if item.name not in (*_DIALOGUE, *_RECORDINGS_ONLY)),
-)
-
-GROUPS: tuple[tuple[str, type], ...] = (
+OWN: tuple[tuple[str, type], ...] = (
     ("", NodeSettings),
-    ("model", ModelSettings),
-    ("chat", ChatConfig),
     ("camera", CameraSettings),
     ("depth", DepthSettings),
-    ("dialogue", SpokenSettings),
-    ("dialogue", _DialogueSettings),
-    ("track", _TrackSettings),
-    ("tracker", TrackerConfig),
     ("publish", OutputSettings),
+    ("segment", SegmentSettings),
+    ("speech", SpokenSettings),
     ("speech", TurnTakingSettings),
     ("speech.in", SpeechInSettings),
     ("speech.out", SpeechOutSettings),
@@ -88,47 +78,65 @@ class Settings:
     """All of them."""
 
     node: NodeSettings
-    model: ModelSettings
-    chat: ChatConfig
+    runtime: Effective[RuntimeSettings]
     camera: CameraSettings
     depth: DepthSettings
-    spoken: SpokenSettings
-    session: SessionConfig
-    tracker: TrackerConfig
     publish: OutputSettings
+    segment: SegmentSettings
+    spoken: SpokenSettings
     speech: SpeechSettings
 
+    @property
+    def session(self) -> SessionConfig:
+        """How sessions behave."""
+        return self.runtime.settings.session
 
-def all_settings() -> Iterator[Setting]:
-    """Every parameter, in the order of the documentation."""
-    for group, settings in GROUPS:
+
+def own_settings() -> Iterator[Setting]:
+    """The parameters of the node's own parts, in the order of the documentation."""
+    for group, settings in OWN:
         yield from described(group, settings)
 
 
+def runtime_settings() -> Iterator[Setting]:
+    """The parameters that are the runtime's settings, in the order of the documentation."""
+    return described("", RuntimeSettings)
+
+
 def declare_all(node: Node) -> None:
-    """Declare every parameter."""
-    for group, settings in GROUPS:
+    """Declare every parameter.
+
+    Raises:
+        ConfigError: the node was started with an unknown name, or a value of the wrong type or out of range.
+    """
+    known = {item.name for item in (*own_settings(), *runtime_settings())}
+    # rclpy passes over what it was started with and nobody declares
+    for name in started_with(node):
+        if name not in known and not name.startswith(_FOREIGN):
+            raise ConfigError(f"{SOURCE}: {unknown_setting(name, known, RENAMED)}")
+    for group, settings in OWN:
         declare(node, group, settings)
+    declare_unsaid(node, runtime_settings())
 
 
 def read_all(node: Node) -> Settings:
-    """The node's present parameters.
+    """The node's present parameters, over its settings file and what belongs to the models.
 
     Raises:
-        ConfigError: a value is out of range, or two contradict each other.
+        ConfigError: a value is out of range, or two contradict each other, or the file or the models' folder is not
+            there.
+        PlanMismatchError: a manifest of the models is broken.
     """
-    dialogue, track = read(node, "dialogue", _DialogueSettings), read(node, "track", _TrackSettings)
-    session = {item.name: getattr(part, item.name) for part in (dialogue, track) for item in fields(part)}  # type: ignore[arg-type]
+    own = read(node, "", NodeSettings)
+    file = [read_settings_file(Path(own.config_file).expanduser())] if own.config_file else []
     return Settings(
-        read(node, "", NodeSettings),
-        read(node, "model", ModelSettings),
-        read(node, "chat", ChatConfig),
+        own,
+        effective_settings([*file, said(node, runtime_settings())]),
         read(node, "camera", CameraSettings),
         read(node, "depth", DepthSettings),
-        read(node, "dialogue", SpokenSettings),
-        SessionConfig(**session),
-        read(node, "tracker", TrackerConfig),
         read(node, "publish", OutputSettings),
+        read(node, "segment", SegmentSettings),
+        read(node, "speech", SpokenSettings),
         SpeechSettings(
             turns=read(node, "speech", TurnTakingSettings),
             input=read(node, "speech.in", SpeechInSettings),
@@ -144,17 +152,19 @@ def yaml_text() -> str:
         "# The key /** fits whatever namespace the node is started in.",
         "/**:",
         "  ros__parameters:",
+        *(_line(item, is_said=item.default != []) for item in own_settings()),
+        "    # The runtime's settings. A line without its # wins over config_file and over what belongs to the models:",
+        "    # leave it a comment to let those decide; `icseg config --describe` tells more.",
+        *(_line(item, is_said=False) for item in runtime_settings()),
     ]
-    for item in all_settings():
-        allowed = f" ({item.range})" if item.range else ""
-        # ROS cannot tell the type of an empty list in a file
-        mark = "# " if item.default == [] else ""
-        lines.append(f"    {mark}{item.name}: {_yaml(item.default)}  # {item.meaning}{allowed}")
     return "\n".join(lines) + "\n"
 
 
-def _yaml(value: object) -> str:
-    return repr(value) if isinstance(value, float) else json.dumps(value)
+def _line(item: Setting, *, is_said: bool) -> str:
+    # ROS cannot tell the type of an empty list in a file
+    value = repr(item.default) if isinstance(item.default, float) else json.dumps(item.default)
+    allowed = f" ({item.range})" if item.range else ""
+    return f"    {'' if is_said else '# '}{item.name}: {value}  # {item.meaning}{allowed}"
 
 
 if __name__ == "__main__":

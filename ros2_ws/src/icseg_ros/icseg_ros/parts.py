@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
-from icseg.dialogue.chat.policy import ChatConfig
-from icseg.models import Models, ModelSettings
-from icseg.tracker.state import TrackerConfig
+from icseg.models import Models
+from icseg.runtime_settings import RuntimeSettings
+from icseg.settings import Effective
 from icseg_ros.announcer import Announcer
 from icseg_ros.camera import CameraInput
 from icseg_ros.depth import DepthInput
@@ -21,7 +21,7 @@ from icseg_ros.parameters import Settings
 from icseg_ros.speech.speech import Speech
 from icseg_ros.speech.words import Heard
 
-Load = Callable[[ModelSettings, TrackerConfig, ChatConfig], Models]
+Load = Callable[[Effective[RuntimeSettings]], Models]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +55,7 @@ class Parts:
         Raises:
             IcsegError: a model, an engine, or a speech package is not there, or not what it should be.
         """
-        models = load(settings.model, settings.tracker, settings.chat)
+        models = load(settings.runtime)
         with ExitStack() as made:
             images = ImageThread(node)
             made.callback(images.close)
@@ -68,7 +68,7 @@ class Parts:
             made.callback(outputs.close)
             speech = Speech(node, settings.speech, on_heard, on_speech_error, control)
             made.callback(speech.close)
-            announcer = Announcer(node, speech, answer_timeout_s=settings.session.answer_timeout_s)
+            announcer = Announcer(node, speech, answer_timeout_s=settings.session.dialogue.answer_timeout_s)
             made.pop_all()
         return cls(settings, models, images, camera, depth, outputs, speech, announcer)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from icseg_ros.parameters import all_settings
+from icseg.settings import Setting
+from icseg_ros.parameters import own_settings, runtime_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,22 +175,27 @@ def tables() -> dict[str, str]:
     def of_calls(calls: Sequence[tuple[str, str, str]]) -> str:
         return table(("name", "type", "what"), [(f"`{name}`", f"`{kind}`", what) for name, kind, what in calls])
 
-    parameters = [
-        (
-            f"`{item.name}`",
-            f"`{item.default!r}`" if item.default != "" else '`""`',
-            item.range,
-            item.meaning,
-            "" if item.is_fixed else "yes",
-        )
-        for item in all_settings()
-    ]
+    def of_settings(items: Iterable[Setting]) -> list[tuple[str, ...]]:
+        return [
+            (
+                f"`{item.name}`",
+                f"`{item.default!r}`" if item.default != "" else '`""`',
+                item.range,
+                item.meaning,
+                "" if item.is_fixed else "yes",
+            )
+            for item in items
+        ]
+
     return {
         "subscriptions": of_topics(SUBSCRIPTIONS),
         "publications": of_topics(PUBLICATIONS),
         "services": of_calls(SERVICES),
         "actions": of_calls(ACTIONS),
-        "parameters": table(("parameter", "default", "range", "what", "while configured"), parameters),
+        "parameters": table(("parameter", "default", "range", "what", "while configured"), of_settings(own_settings())),
+        "settings": table(
+            ("setting", "default", "range", "what"), [row[:-1] for row in of_settings(runtime_settings())]
+        ),
     }
 
 

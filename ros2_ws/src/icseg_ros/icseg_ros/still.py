@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from icseg import events
+from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.policy import Policy
 from icseg.geometry import clip_prompt
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.session import Session
 from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, ObjectResult, Prompt
@@ -74,7 +75,9 @@ class Still:
         self._tracker, self._clock = tracker, clock
         self._answers, self._ends_at, self._timeout_s = list(answers), clock() + timeout_s, timeout_s
         # one picture: there is nothing to catch up with, to look at again or to fall silent
-        config = SessionConfig(rechecks=False, answer_timeout_s=3600.0, camera_timeout_s=3600.0)
+        config = SessionConfig(
+            DialogueConfig(answer_timeout_s=3600.0), following=FollowingConfig(rechecks=False), camera_timeout_s=3600.0
+        )
         self._session = Session(policy, tracker, config, executor=executor, clock=clock)
         self._session.push_frame(frame)
         self._label = ""

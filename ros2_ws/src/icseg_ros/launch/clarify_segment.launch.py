@@ -52,6 +52,11 @@ ARGUMENTS = [
         description="Folder that export/build_engines.py made; empty = what params_file says.",
     ),
     DeclareLaunchArgument(
+        "config_file",
+        default_value="",
+        description="TOML file of the runtime's settings (icseg config --describe); empty = what params_file says.",
+    ),
+    DeclareLaunchArgument(
         "language", default_value="", description="IETF tag of the questions; empty = what params_file says."
     ),
     DeclareLaunchArgument(
@@ -92,7 +97,8 @@ def start(context: LaunchContext) -> list:
     """The node with what the arguments say.
 
     Raises:
-        FileNotFoundError: params_file, engines or fastdds_profile do not exist: the launcher would only warn.
+        FileNotFoundError: params_file, config_file, engines or fastdds_profile do not exist: the launcher would only
+            warn.
     """
     return [*profile(context), node(context)]
 
@@ -124,8 +130,12 @@ def node(context: LaunchContext) -> Node:
         if not whole_path(engines).is_dir():
             raise FileNotFoundError(f"engines: expected a folder that export/build_engines.py made, got {engines!r}")
         parameters["model.engines"] = str(whole_path(engines))
+    if config_file := text(context, "config_file"):
+        if not whole_path(config_file).is_file():
+            raise FileNotFoundError(f"config_file: expected the path of a TOML file, got {config_file!r}")
+        parameters["config_file"] = str(whole_path(config_file))
     if text(context, "language"):
-        parameters["dialogue.language"] = typed("language", str)
+        parameters["speech.language"] = typed("language", str)
     if depth:
         parameters["depth.enabled"] = True
         remappings += [("depth", depth), ("camera_info", text(context, "camera_info_topic"))]

@@ -19,7 +19,7 @@ from launch_ros.substitutions import FindPackageShare
 
 IMAGE_TOPIC = "/camera/image_raw"
 CAMERA_INFO_TOPIC = "/camera/camera_info"
-PASSED_ON = ("image_transport", "speech", "engines", "fastdds_profile", "log_level")
+PASSED_ON = ("image_transport", "speech", "engines", "config_file", "fastdds_profile", "log_level")
 
 ARGUMENTS = [
     DeclareLaunchArgument("seed", default_value="0", description="Number of the scene, from 0."),
@@ -48,6 +48,7 @@ ARGUMENTS = [
         description="As of clarify_segment.launch.py; the simulated person uses topics.",
     ),
     DeclareLaunchArgument("engines", default_value="", description="As of clarify_segment.launch.py."),
+    DeclareLaunchArgument("config_file", default_value="", description="As of clarify_segment.launch.py."),
     DeclareLaunchArgument(
         "fastdds_profile", default_value="", description="As of clarify_segment.launch.py, for all nodes."
     ),

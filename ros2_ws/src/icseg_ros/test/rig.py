@@ -55,7 +55,7 @@ class Rig:
         rclpy.init(context=self.context)
         overrides = [Parameter(name, value=value) for name, value in (parameters or {}).items()]
         self.node = ClarifySegmentNode(
-            load=lambda *_: Models(self.policy, self.tracker, {"policy": "scripted"}),  # type: ignore[arg-type]
+            load=lambda effective: Models(self.policy, self.tracker, effective, {"policy": "scripted"}),  # type: ignore[arg-type]
             context=self.context,
             namespace=namespace,
             parameter_overrides=overrides,

@@ -43,9 +43,11 @@ def test_by_default_one_node_on_the_usual_camera_topic():
 def test_every_argument_arrives_with_its_type(tmp_path):
     params_file = tmp_path / "mine.yaml"
     params_file.write_text("/**: {ros__parameters: {autostart: true}}\n")
+    (tmp_path / "robot.toml").write_text("chat.seed = 7\n")
     command = only(
         namespace="robot/left", image_topic="/cam/color", image_transport="compressed", depth_topic="/cam/depth",
         camera_info_topic="/cam/info", params_file=str(params_file), engines=str(tmp_path), language="no",
+        config_file=str(tmp_path / "robot.toml"),
         speech="ros4hri", log_level="debug", use_sim_time="true", autostart="False",
     )  # fmt: skip
     assert ("--log-level", "debug") in command.ros_args
@@ -62,7 +64,8 @@ def test_every_argument_arrives_with_its_type(tmp_path):
         "camera.transport": "compressed",
         "depth.enabled": True,
         "model.engines": str(tmp_path),
-        "dialogue.language": "no",
+        "speech.language": "no",
+        "config_file": str(tmp_path / "robot.toml"),
         "autostart": False,
         "use_sim_time": True,
     }
@@ -93,6 +96,7 @@ def test_parameters_are_keyed_by_the_node_in_its_namespace():
         {"use_sim_time": "sometimes"},
         {"params_file": "/nowhere/params.yaml"},
         {"engines": "/nowhere/engines"},
+        {"config_file": "/nowhere/robot.toml"},
         {"fastdds_profile": "/nowhere/profile.xml"},
     ],
 )

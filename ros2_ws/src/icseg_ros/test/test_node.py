@@ -460,8 +460,9 @@ def set_parameter(r: Rig, name: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("name", "value", "reason"),
     [
-        ("dialogue.max_questions", 9, "max_questions"),
-        ("track.recheck_s", -1.0, "recheck_s"),
+        ("session.dialogue.max_questions", 900, "session.dialogue.max_questions: expected an integer 0..100, got 900"),
+        ("session.following.recheck_s", -1.0, "recheck_s"),
+        ("session.following.recheck_s", "often", "expected a number 0.01..3600, got 'often'"),
         ("model.policy", "oracle", "expected one of candidates, chat, got 'oracle'"),
         ("camera.max_rate_hz", 0.0, "max_rate_hz"),
         ("camera.max_rate_hz", "fast", "DOUBLE"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,15 @@ from rig import Rig
 from sensor_msgs.msg import Image
 
 from icseg.errors import ConfigError
+from icseg.policy_server.entry import write_entry
 from icseg.session.config import SessionConfig
+from icseg_ros.main import main
 from icseg_ros.node import ClarifySegmentNode
-from icseg_ros.parameters import Settings, all_settings, read_all, yaml_text
+from icseg_ros.parameters import Settings, own_settings, read_all, runtime_settings, yaml_text
 from icseg_ros.reference import ACTIONS, PUBLICATIONS, SERVICES, SUBSCRIPTIONS, Topic, written
+from icseg_ros.settings import SOURCE
+from tests.every_setting import said_alone
+from tests.policy_server.test_entry import make_entry
 
 PACKAGE = Path(__file__).parents[1]
 YAML = PACKAGE / "config" / "clarify_segment.yaml"
@@ -41,19 +47,96 @@ def test_declared_parameters_are_those_of_the_settings(node: ClarifySegmentNode)
     declared = {
         name for name in node._parameters if not name.startswith(OWN) and name != "start_type_description_service"
     }
-    names = [item.name for item in all_settings()]
-    assert declared == set(names)
-    assert len(names) == len(set(names))
-    for item in all_settings():
-        told = node.describe_parameter(item.name)
-        assert told.description == item.meaning
+    items = [*own_settings(), *runtime_settings()]
+    assert declared == {item.name for item in items}
+    assert len(items) == len(declared)
+    for item in items:
+        assert node.describe_parameter(item.name).description.startswith(item.meaning)
+    for item in own_settings():
         assert node.get_parameter(item.name).value == item.default, item.name
+    for item in runtime_settings():
+        assert node.get_parameter(item.name).value is None, item.name
 
 
 def test_the_defaults_are_a_configuration(node: ClarifySegmentNode) -> None:
     settings = read_all(node)
     assert isinstance(settings, Settings)
     assert settings.session == SessionConfig()
+    assert SOURCE not in settings.runtime.sources.values()
+
+
+def test_every_setting_of_the_runtime_is_set_by_its_parameter_which_wins_over_the_file(
+    node: ClarifySegmentNode, tmp_path: Path
+) -> None:
+    write_entry(tmp_path, make_entry())
+    file = tmp_path / "robot.toml"
+    defaults = {item.name: item.default for item in runtime_settings()}
+    file.write_text("".join(f"{item.name} = {json.dumps(item.default)}\n" for item in runtime_settings()))
+    node.set_parameters([Parameter("config_file", value=str(file))])
+    for item in runtime_settings():
+        given = said_alone(item, str(tmp_path))
+        done = node.set_parameters([Parameter(name, value=value) for name, value in given.items()])
+        assert all(one.successful for one in done), done
+        runtime = read_all(node).runtime
+        assert runtime.record()[item.name] == {"value": given[item.name], "source": SOURCE}
+        node.set_parameters([Parameter(name, value=defaults[name]) for name in given])
+
+
+def test_a_parameter_that_is_deleted_says_nothing_any_more(node: ClarifySegmentNode) -> None:
+    node.set_parameters([Parameter("chat.seed", value=7)])
+    assert read_all(node).runtime.settings.chat.seed == 7
+    node.set_parameters([Parameter("chat.seed")])
+    assert read_all(node).runtime.record()["chat.seed"] == {"value": 0, "source": "default"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("track.buffer_mb:=64",), "ROS parameters: track.buffer_mb is called session.buffer.max_mb now"),
+        (("dialogue.language:=de",), "ROS parameters: dialogue.language is called speech.language now"),
+        (("chat.max_token:=5",), "ROS parameters: unknown setting chat.max_token; did you mean chat.max_tokens?"),
+        (("chat.max_tokens:=0",), "ROS parameters: chat.max_tokens: expected an integer 1..32768, got 0"),
+        (("session.following.recheck_s:=often",), "ROS parameters: session.following.recheck_s: expected a number"),
+        (("camera.max_rate_hz:=0.0",), "ROS parameters: camera.max_rate_hz: expected a number 0.1..1000, got 0.0"),
+        (("camera.max_rate_hz:=fast",), "ROS parameters: "),
+    ],
+)
+def test_wrong_parameters_at_the_start_are_one_line_that_names_them(arguments: tuple[str, ...], message: str) -> None:
+    context = Context()
+    rclpy.init(context=context)
+    given = [text for argument in arguments for text in ("-p", argument)]
+    try:
+        with pytest.raises(ConfigError) as caught:
+            ClarifySegmentNode(context=context, cli_args=["--ros-args", *given])
+    finally:
+        rclpy.try_shutdown(context=context)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_parameters_of_rclpy_itself_are_none_of_our_business() -> None:
+    context = Context()
+    rclpy.init(context=context)
+    given = ["-p", "use_sim_time:=true", "-p", "qos_overrides./x.publisher.depth:=3"]
+    node = ClarifySegmentNode(context=context, cli_args=["--ros-args", *given])
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
+
+
+def test_a_wrong_parameter_ends_the_program_with_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--ros-args", "-p", "chat.max_token:=5"]) == 2
+    error = capfd.readouterr().err
+    assert "cannot start: ROS parameters: unknown setting chat.max_token; did you mean chat.max_tokens?" in error
+    assert "Traceback" not in error
+
+
+def test_a_whole_number_is_a_good_number_of_seconds() -> None:
+    context = Context()
+    rclpy.init(context=context)
+    node = ClarifySegmentNode(context=context, cli_args=["--ros-args", "-p", "session.following.search_timeout_s:=20"])
+    assert read_all(node).session.following.search_timeout_s == 20.0
+    node.destroy_node()
+    rclpy.try_shutdown(context=context)
 
 
 def test_settings_that_contradict_each_other_are_refused(node: ClarifySegmentNode) -> None:
@@ -65,7 +148,7 @@ def test_settings_that_contradict_each_other_are_refused(node: ClarifySegmentNod
 def test_the_yaml_file_is_what_the_code_says() -> None:
     assert YAML.read_text() == yaml_text(), "run: python -m icseg_ros.parameters > config/clarify_segment.yaml"
     values = yaml.safe_load(YAML.read_text())["/**"]["ros__parameters"]
-    assert values == {item.name: item.default for item in all_settings() if item.default != []}
+    assert values == {item.name: item.default for item in own_settings() if item.default != []}
 
 
 def test_the_yaml_file_is_read_by_ros() -> None:
@@ -73,9 +156,10 @@ def test_the_yaml_file_is_read_by_ros() -> None:
     rclpy.init(context=context)
     node = ClarifySegmentNode(context=context, cli_args=["--ros-args", "--params-file", str(YAML)], namespace="robot1")
     try:
-        for item in all_settings():
+        for item in own_settings():
             assert node.get_parameter(item.name).value == item.default, item.name
-        assert read_all(node).session == SessionConfig()
+        # the file that the launch loads decides nothing that belongs to a model
+        assert SOURCE not in read_all(node).runtime.sources.values()
     finally:
         node.destroy_node()
         rclpy.try_shutdown(context=context)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from icseg.dialogue.candidates.things import Candidate
 from icseg.dialogue.english.words import Axis, Description, Rank, Relation
-from icseg.errors import ConfigError
+from icseg.settings import check, setting
 
 Weights = npt.NDArray[np.float64]
 
@@ -31,22 +31,22 @@ MIN_FACTOR = 1e-4
 class BeliefConfig:
     """When a candidate still counts.
 
-    Args:
-        live_ratio: a candidate is alive while it is at least this times as likely as the best, 0.001..0.9.
-        min_fit: words fit nothing when no live candidate fits them at least so well, 0.001..0.9.
-
     Raises:
-        ConfigError: a value is out of range.
+        ConfigError: a value is of the wrong type or out of range.
     """
 
-    live_ratio: float = 0.25
-    min_fit: float = 0.2
+    live_ratio: float = setting(
+        0.25,
+        "a thing may still be meant while it is at least this times as likely as the likeliest",
+        low=0.001,
+        high=0.9,
+    )
+    min_fit: float = setting(
+        0.2, "words fit nothing in view when nothing that may be meant fits them at least so well", low=0.001, high=0.9
+    )
 
     def __post_init__(self) -> None:
-        for name in ("live_ratio", "min_fit"):
-            value = getattr(self, name)
-            if not 0.001 <= value <= 0.9:
-                raise ConfigError(f"belief.{name}: expected 0.001..0.9, got {value!r}")
+        check("candidates.belief", self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -36,21 +36,13 @@ class Point:
 Decision = Ask | Point | GiveUp
 
 
-@dataclass(frozen=True, slots=True)
-class NarrowingConfig:
-    """Settings of the belief and of the questions."""
-
-    belief: BeliefConfig = field(default_factory=BeliefConfig)
-    questions: QuestionConfig = field(default_factory=QuestionConfig)
-
-
 @dataclass(slots=True)
 class _Course:
     """Where a dialogue stands while its words are gone through."""
 
     candidates: Sequence[Candidate]
     vocabulary: Vocabulary
-    config: NarrowingConfig
+    questions: QuestionConfig
     belief: Belief
     scope: Description = NOTHING_SAID
     closed: set[str] = field(default_factory=set)
@@ -64,7 +56,8 @@ def decide(
     answers: Sequence[str],
     candidates: Sequence[Candidate],
     vocabulary: Vocabulary,
-    config: NarrowingConfig,
+    belief: BeliefConfig,
+    questions: QuestionConfig,
 ) -> Decision:
     """Go through everything that was said and decide what is next.
 
@@ -73,9 +66,9 @@ def decide(
         answers: to the questions that this function chose, in order.
         candidates: the things in view.
         vocabulary: of the detector that found them.
-        config: settings.
+        belief, questions: settings.
     """
-    course = _Course(candidates, vocabulary, config, Belief(len(candidates), config.belief))
+    course = _Course(candidates, vocabulary, questions, Belief(len(candidates), belief))
     if (reason := _hear_command(course, command)) is not None:
         return GiveUp(reason, _thinking(course))
     for answer in answers:
@@ -177,7 +170,7 @@ def _mishear(course: _Course, answer: str) -> GiveUp | None:
 def _next_question(course: _Course) -> Question | None:
     live = course.belief.live()
     situation = Situation(course.candidates, course.belief.posterior(), live, _common_scope(course, live))
-    return best_question(situation, course.vocabulary, course.config.questions, course.closed)
+    return best_question(situation, course.vocabulary, course.questions, course.closed)
 
 
 def _common_scope(course: _Course, live: Sequence[int]) -> Description:
@@ -231,7 +224,7 @@ def _missing_anchor(wanted: Description, course: _Course) -> Description | None:
     if wanted.relation is None:
         return None
     anchors = fit(wanted.relation.anchor, course.candidates)
-    return wanted.relation.anchor if anchors.max(initial=0.0) < course.config.belief.min_fit else None
+    return wanted.relation.anchor if anchors.max(initial=0.0) < course.belief.config.min_fit else None
 
 
 def _note_unknown(course: _Course, said: Description) -> None:

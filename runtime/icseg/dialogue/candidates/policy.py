@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 from icseg.detector.detector import CloseDetector, Detection, Detector
 from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
-from icseg.dialogue.candidates.narrowing import NarrowingConfig, Point, decide
-from icseg.dialogue.candidates.target_watch import DetectorWatch, TargetWatchConfig
+from icseg.dialogue.candidates.config import CandidatesConfig
+from icseg.dialogue.candidates.narrowing import Point, decide
+from icseg.dialogue.candidates.target_watch import DetectorWatch
 from icseg.dialogue.candidates.things import (
     Candidate,
-    CandidateConfig,
     View,
     best_view,
     find_candidates,
@@ -28,37 +27,9 @@ from icseg.dialogue.candidates.things import (
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.english.words import Vocabulary
 from icseg.dialogue.policy import PolicyOutput
-from icseg.errors import Cancelled, ConfigError
+from icseg.errors import Cancelled
 from icseg.geometry import box_image_to_vlm, point_image_to_vlm
 from icseg.types import Box, Frame
-
-
-@dataclass(frozen=True, slots=True)
-class CandidatesConfig:
-    """Settings of the policy.
-
-    Args:
-        candidates, narrowing, target_watch: of its parts.
-        keyframes: newest frames among which the keyframe is chosen, 1..6; each costs one detection.
-        cached_frames: looks whose detections are kept, 1..64.
-        looks_closely: the newest frame, which says what there is, is looked at closely, by a detector that can.
-
-    Raises:
-        ConfigError: a value is out of range.
-    """
-
-    candidates: CandidateConfig = field(default_factory=CandidateConfig)
-    narrowing: NarrowingConfig = field(default_factory=NarrowingConfig)
-    target_watch: TargetWatchConfig = field(default_factory=TargetWatchConfig)
-    keyframes: int = 3
-    cached_frames: int = 12
-    looks_closely: bool = True
-
-    def __post_init__(self) -> None:
-        for name, highest in (("keyframes", 6), ("cached_frames", 64)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= highest:
-                raise ConfigError(f"policy_candidates.{name}: expected an integer 1..{highest}, got {value!r}")
 
 
 class CandidatesPolicy:
@@ -106,8 +77,15 @@ class CandidatesPolicy:
     def _decide(self, dialogue: Dialogue, timings_ms: dict[str, float]) -> Action:
         newest = next(reversed(dialogue.frames.values()))
         seen = self._detect(newest, dialogue, timings_ms)
-        candidates = find_candidates(seen, newest.hw, self.config.candidates)
-        decision = decide(dialogue.command, _answers(dialogue), candidates, self._vocabulary, self.config.narrowing)
+        candidates = find_candidates(seen, newest.hw, self.config.things)
+        decision = decide(
+            dialogue.command,
+            _answers(dialogue),
+            candidates,
+            self._vocabulary,
+            self.config.belief,
+            self.config.questions,
+        )
         if isinstance(decision, Ask) and _was_refused(dialogue):
             return GiveUp("Several things fit and I have no question left.", decision.thinking)
         if not isinstance(decision, Point):
@@ -115,7 +93,7 @@ class CandidatesPolicy:
         views = self._views(candidates[decision.index], dialogue, timings_ms)
         shown = next((view for view in views if view.frame_id == dialogue.keyframe_id), None)
         if shown is None:
-            view = best_view(views, newest.hw, self.config.candidates)
+            view = best_view(views, newest.hw, self.config.things)
             return SelectKeyframe(view.frame_id, decision.thinking)
         keyframe = dialogue.frames[shown.frame_id]
         others = self._detect(keyframe, dialogue, timings_ms)
@@ -130,7 +108,7 @@ class CandidatesPolicy:
     def _views(self, target: Candidate, dialogue: Dialogue, timings_ms: dict[str, float]) -> list[View]:
         newest_first = list(reversed(dialogue.frames.items()))[: self.config.keyframes]
         frames = [(frame_id, self._detect(frame, dialogue, timings_ms)) for frame_id, frame in newest_first]
-        return link_views(target.detection, frames, self.config.candidates)
+        return link_views(target.detection, frames, self.config.things)
 
     def _detect(self, frame: Frame, dialogue: Dialogue, timings_ms: dict[str, float]) -> list[Detection]:
         if dialogue.is_cancelled():

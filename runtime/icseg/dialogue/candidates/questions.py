@@ -14,7 +14,7 @@ import numpy as np
 from icseg.dialogue.candidates.belief import Weights, information_gain, look_fit, place_table, size_fit
 from icseg.dialogue.candidates.things import Candidate
 from icseg.dialogue.english.words import Axis, Description, Vocabulary, join_words, ordinal_word
-from icseg.errors import ConfigError
+from icseg.settings import check, setting
 
 MIN_PLACE = 0.15
 """Chance from which a place is offered: two things that stand level may each be counted first."""
@@ -27,32 +27,24 @@ _AXES: dict[str, Axis] = {"place": "x", "depth": "y"}
 class QuestionConfig:
     """How questions are chosen and put.
 
-    Args:
-        max_options: a question names at most so many, 2..12.
-        min_gain_bits: a question that is expected to bring less is not asked, 0.001..1.
-        equal_gain_bits: gains that differ by less count as equal, 0..1.
-        slip: how often an answer is wrong: per question about a look, and per thing that has to be counted, 0..0.2.
-
     Raises:
-        ConfigError: a value is out of range.
+        ConfigError: a value is of the wrong type or out of range.
     """
 
-    max_options: int = 6
-    min_gain_bits: float = 0.08
-    equal_gain_bits: float = 0.1
-    slip: float = 0.02
+    max_options: int = setting(6, "answers that a question names, at most", low=2, high=12)
+    min_gain_bits: float = setting(
+        0.08, "a question that is expected to tell less, in bits, is not asked", low=0.001, high=1
+    )
+    equal_gain_bits: float = setting(0.1, "expected gains that differ by less, in bits, count as equal", low=0, high=1)
+    slip: float = setting(
+        0.02,
+        "how often an answer is wrong: per question about looks, and per thing that has to be counted",
+        low=0,
+        high=0.2,
+    )
 
     def __post_init__(self) -> None:
-        ranges = {
-            "max_options": (2, 12),
-            "min_gain_bits": (0.001, 1.0),
-            "equal_gain_bits": (0.0, 1.0),
-            "slip": (0.0, 0.2),
-        }
-        for name, (lowest, highest) in ranges.items():
-            value = getattr(self, name)
-            if not lowest <= value <= highest:
-                raise ConfigError(f"questions.{name}: expected {lowest}..{highest}, got {value!r}")
+        check("candidates.questions", self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -15,6 +15,7 @@ from icseg.dialogue.candidates.things import colour_likeness, likeness, point_on
 from icseg.dialogue.policy import Mistaken
 from icseg.errors import ConfigError
 from icseg.geometry import box_iou
+from icseg.settings import check, setting
 from icseg.types import Box, Frame, Prompt
 
 
@@ -22,33 +23,37 @@ from icseg.types import Box, Frame, Prompt
 class TargetWatchConfig:
     """What counts as the target, and as a mask that is on it.
 
-    Args:
-        min_score: detections below this are not believed.
-        min_likeness: shared probability of kind and colour from which a detection may be the target.
-        min_return_likeness: the same for a detection away from the mask, which must also be seen there twice running.
-        min_touch: IoU of the mask's box with the target's from which the mask is on it at all.
-        min_fit: IoU of the two boxes from which the mask needs no correction.
-        min_mistake: IoU of the mask's box with another thing's from which the mask is on that.
-        max_colour_likeness: shared probability of colour up to which a thing is surely another.
-
     Raises:
-        ConfigError: a value is outside 0..1, or ``min_fit`` is below ``min_touch``.
+        ConfigError: a value is of the wrong type or out of range, or ``min_fit`` is below ``min_touch``.
     """
 
-    min_score: float = 0.5
-    min_likeness: float = 0.4
-    min_return_likeness: float = 0.7
-    min_touch: float = 0.25
-    min_fit: float = 0.75
-    min_mistake: float = 0.5
-    max_colour_likeness: float = 0.1
+    min_score: float = setting(0.5, "detections with a lower score are not believed", low=0, high=1)
+    min_likeness: float = setting(
+        0.4, "shared probability of kind and colour from which a detection may be the target", low=0, high=1
+    )
+    min_return_likeness: float = setting(
+        0.7,
+        "the same for a detection away from the mask, which must also be seen there twice running",
+        low=0,
+        high=1,
+    )
+    min_touch: float = setting(
+        0.25, "IoU of the mask's box with the target's from which the mask is on it at all", low=0, high=1
+    )
+    min_fit: float = setting(0.75, "IoU of the two boxes from which the mask needs no correction", low=0, high=1)
+    min_mistake: float = setting(
+        0.5, "IoU of the mask's box with another thing's from which the mask is on that", low=0, high=1
+    )
+    max_colour_likeness: float = setting(
+        0.1, "shared probability of colour up to which a thing is surely another", low=0, high=1
+    )
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"target_watch.{name}: expected 0..1, got {getattr(self, name)!r}")
+        check("candidates.target_watch", self)
         if self.min_fit < self.min_touch:
-            raise ConfigError(f"target_watch.min_fit: expected at least min_touch {self.min_touch}, got {self.min_fit}")
+            raise ConfigError(
+                f"candidates.target_watch.min_fit: expected at least min_touch {self.min_touch}, got {self.min_fit}"
+            )
 
 
 class DetectorWatch:

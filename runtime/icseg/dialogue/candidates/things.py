@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from icseg.detector.detector import Detection
-from icseg.errors import ConfigError
 from icseg.geometry import box_area, box_center, box_contains, box_iou, clip_box
+from icseg.settings import check, setting
 from icseg.types import Box, Point
 
 FLAT_KINDS = frozenset(
@@ -29,40 +29,39 @@ AS_THEY_LOOK = -100.0
 
 
 @dataclass(frozen=True, slots=True)
-class CandidateConfig:
+class ThingsConfig:
     """What counts as a thing, and as the same thing in another frame.
 
-    Args:
-        min_score: detections below are no things, 0..1.
-        max_overlap: of two boxes with a greater IoU the weaker is the same thing seen twice, 0..1.
-        max_candidates: the best are kept, 1..100.
-        min_link_iou: boxes in neighbouring frames with at least this IoU may be one thing, 0..1.
-        keyframe_gain: an earlier frame must show the thing this much better than the newest, 1..10: every frame
-            further back is one more that the tracker has to catch up.
-        horizon: height of the horizon as a share of the image's height from its top, -100..0.5. Seen sizes are
-            divided by the distance below it, so that a near thing does not pass for a big one. The default is a
-            camera that looks down on a table at about 35 degrees; -100 compares sizes as they look.
-
     Raises:
-        ConfigError: a value is out of range.
+        ConfigError: a value is of the wrong type or out of range.
     """
 
-    min_score: float = 0.15
-    max_overlap: float = 0.7
-    max_candidates: int = 24
-    min_link_iou: float = 0.3
-    keyframe_gain: float = 1.15
-    horizon: float = -0.4
+    min_score: float = setting(0.15, "detections with a lower score are no things", low=0, high=1)
+    max_overlap: float = setting(
+        0.7, "of two boxes with a greater IoU the weaker is the same thing seen twice", low=0, high=1
+    )
+    max_things: int = setting(24, "things with the best scores that are kept", low=1, high=100)
+    min_link_iou: float = setting(
+        0.3, "boxes in neighbouring images with at least this IoU may be one thing", low=0, high=1
+    )
+    keyframe_gain: float = setting(
+        1.15,
+        # every image further back is one more that the tracker has to catch up
+        "an earlier image must show the thing this many times better than the newest to be the keyframe",
+        low=1,
+        high=10,
+    )
+    horizon: float = setting(
+        -0.4,
+        # so that a near thing does not pass for a big one
+        "height of the horizon as a share of the image's height from its top; sizes are divided by the distance below "
+        "it. -0.4 = a camera that looks down on a table at about 35 degrees; -100 = sizes compared as they look",
+        low=AS_THEY_LOOK,
+        high=0.5,
+    )
 
     def __post_init__(self) -> None:
-        ranges = {
-            "min_score": (0.0, 1.0), "max_overlap": (0.0, 1.0), "max_candidates": (1, 100),
-            "min_link_iou": (0.0, 1.0), "keyframe_gain": (1.0, 10.0), "horizon": (AS_THEY_LOOK, 0.5),
-        }  # fmt: skip
-        for name, (lowest, highest) in ranges.items():
-            value = getattr(self, name)
-            if not lowest <= value <= highest:
-                raise ConfigError(f"candidates.{name}: expected {lowest}..{highest}, got {value!r}")
+        check("candidates.things", self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class View:
 
 
 def find_candidates(
-    detections: Sequence[Detection], hw: tuple[int, int], config: CandidateConfig
+    detections: Sequence[Detection], hw: tuple[int, int], config: ThingsConfig
 ) -> tuple[Candidate, ...]:
     """Detections of one (H, W) image -> things, from left to right."""
     height, width = hw
@@ -101,7 +100,7 @@ def find_candidates(
         if detection.score >= config.min_score and box_area(box) > 0 and not is_seen_twice:
             kept.append((detection, box))
     candidates = []
-    for detection, box in kept[: config.max_candidates]:
+    for detection, box in kept[: config.max_things]:
         size_log = _size_log(box, height, config.horizon, is_flat=detection.kind in FLAT_KINDS)
         candidates.append(Candidate(detection, box_center(box)[0] / width, box[3] / height, size_log))
     return tuple(sorted(candidates, key=lambda c: (c.x, c.y)))
@@ -117,7 +116,7 @@ def _size_log(box: Box, height: int, horizon: float, *, is_flat: bool) -> float:
 
 
 def link_views(
-    target: Detection, frames: Sequence[tuple[int, Sequence[Detection]]], config: CandidateConfig
+    target: Detection, frames: Sequence[tuple[int, Sequence[Detection]]], config: ThingsConfig
 ) -> list[View]:
     """Follow a thing back in time.
 
@@ -138,7 +137,7 @@ def link_views(
     return views
 
 
-def best_view(views: Sequence[View], hw: tuple[int, int], config: CandidateConfig) -> View:
+def best_view(views: Sequence[View], hw: tuple[int, int], config: ThingsConfig) -> View:
     """The view that shows the thing largest, least cut by the border and surest; ``views`` are newest first."""
     best = views[0]
     bar = _quality(best.detection, hw) * config.keyframe_gain
@@ -183,7 +182,7 @@ def _quality(detection: Detection, hw: tuple[int, int]) -> float:
     return box_area((x0, y0, x1, y1)) * detection.score * (0.5 if is_cut else 1.0)
 
 
-def _same_thing(target: Detection, detections: Sequence[Detection], config: CandidateConfig) -> Detection | None:
+def _same_thing(target: Detection, detections: Sequence[Detection], config: ThingsConfig) -> Detection | None:
     alike = [other for other in detections if likeness(target, other) >= 0.4]
     near = [other for other in alike if box_iou(target.box_image_px, other.box_image_px) >= config.min_link_iou]
     if near:

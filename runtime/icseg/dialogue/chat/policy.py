@@ -9,69 +9,19 @@ from __future__ import annotations
 import math
 import os
 import time
-from dataclasses import dataclass
 from importlib import resources
-from typing import Literal
-from urllib.parse import SplitResult, urlsplit
 
-from icseg.dialogue.chat.messages import ImageEncoder, ImageFormat, dialogue_messages
+from icseg.dialogue.chat.config import ChatConfig, PromptName, endpoint_url
+from icseg.dialogue.chat.messages import ImageEncoder, dialogue_messages
 from icseg.dialogue.chat.protocol import STOP_STRINGS, ReplyFault, action_end, close_tag, parse_reply
-from icseg.dialogue.chat.servers import SERVERS, chat_server, request_body
-from icseg.dialogue.chat.stream import ChatReply, ChatStream, StreamLimits
+from icseg.dialogue.chat.servers import chat_server, request_body
+from icseg.dialogue.chat.stream import ChatReply, ChatStream
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.policy import PolicyOutput
 from icseg.errors import ConfigError
-from icseg.settings import check, setting
-
-PromptName = Literal["search", "direct"]
 
 _KEPT_FAULT_CHARS = 2000
 """How much of an unusable reply the history keeps: a beginning, so that it is still a prefix of the server's cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatConfig:
-    """Which server, which model, and how long to wait.
-
-    The temperature is always 0. The authors evaluate with penalties of 1.1 and 1.0, which also act on digits and tags;
-    the defaults here are neutral.
-
-    Raises:
-        ConfigError: a value is unknown, of the wrong type or out of range.
-    """
-
-    url: str = setting("http://127.0.0.1:8000/v1", "base address of the server")
-    server: str = setting("openai", "which program listens there", choices=tuple(SERVERS))
-    model: str = setting("icseg", "the name that the server has for the model")
-    prompt: PromptName = setting(  # noqa: RUF009
-        "search", "search may ask the person; direct never asks", choices=("search", "direct")
-    )
-    strict: bool = setting(False, "read replies as the official scorers do, for comparisons")
-    api_key_env: str = setting("", "name of the environment variable that holds the key; empty = none")
-    max_tokens: int = setting(1024, "tokens of a reply at most", low=1, high=32_768)
-    seed: int = setting(0, "of the decoding", low=0, high=2**31 - 1)
-    repetition_penalty: float = setting(1.0, "of the decoding; 1 = none", low=0.1, high=10)
-    presence_penalty: float = setting(0.0, "of the decoding; 0 = none", low=-2, high=2)
-    max_reply_chars: int = setting(
-        16_384, "a longer reply without an action is cut off and is the model's fault", low=100, high=1_000_000
-    )
-    image_format: ImageFormat = setting(  # noqa: RUF009
-        "jpeg", "how images travel; png loses nothing and is about five times larger", choices=("jpeg", "png")
-    )
-    jpeg_quality: int = setting(95, "of images that travel as JPEG", low=1, high=100)
-    connect_timeout_s: float = setting(2.0, "seconds to a connection", low=0.01, high=600)
-    first_token_timeout_s: float = setting(30.0, "seconds to the first token of a try", low=0.01, high=3600)
-    idle_timeout_s: float = setting(10.0, "seconds between two tokens", low=0.01, high=3600)
-    total_timeout_s: float = setting(60.0, "seconds for one reply with all its tries", low=0.01, high=3600)
-    max_retries: int = setting(2, "more tries after a failed connection or HTTP 429 or 5xx", low=0, high=20)
-    retry_backoff_s: float = setting(0.25, "seconds before the second try; doubled before each other", low=0, high=60)
-
-    def __post_init__(self) -> None:
-        check("chat", self)
-        if not self.model:
-            raise ConfigError("chat.model: expected the name of a model, got an empty text")
-        endpoint_url(self.url)
-        chat_server(self.server).penalty_fields(self.repetition_penalty, self.presence_penalty)
 
 
 class ChatPolicy:
@@ -91,16 +41,8 @@ class ChatPolicy:
         self._server = chat_server(config.server)
         self._system_prompt = load_prompt(config.prompt)
         self._encoder = ImageEncoder(config.image_format, config.jpeg_quality)
-        limits = StreamLimits(
-            connect_timeout_s=config.connect_timeout_s,
-            first_token_timeout_s=config.first_token_timeout_s,
-            idle_timeout_s=config.idle_timeout_s,
-            total_timeout_s=config.total_timeout_s,
-            max_retries=config.max_retries,
-            retry_backoff_s=config.retry_backoff_s,
-        )
         headers = _headers(config.api_key_env)
-        self._stream = ChatStream(endpoint_url(config.url), headers, limits, self._server.how_to_start)
+        self._stream = ChatStream(endpoint_url(config.url), headers, config, self._server.how_to_start)
 
     def next_action(self, dialogue: Dialogue) -> PolicyOutput:
         """Decide the next action.
@@ -155,30 +97,6 @@ def load_prompt(name: PromptName) -> str:
     """
     path = resources.files("icseg.dialogue") / "prompts" / f"system_{name}.txt"
     return path.read_text(encoding="utf-8").strip()
-
-
-def endpoint_url(url: str) -> SplitResult:
-    """Base address -> address of the chat completions endpoint.
-
-    Raises:
-        ConfigError: not an http or https address, or one with a user name, a password, a query or a fragment.
-    """
-    expected = "an address like http://127.0.0.1:8000/v1, without user name, query or fragment"
-    if not isinstance(url, str):
-        raise ConfigError(f"chat.url: expected {expected}, got {type(url).__name__}")
-    try:
-        parts = urlsplit(url)
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        # Without the cause: its text may quote what stands before the host, which could be a password.
-        raise ConfigError(f"chat.url: expected {expected}, got an address that cannot be taken apart") from None
-    is_plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not has_port or not is_plain:
-        raise ConfigError(f"chat.url: expected {expected}, got one for host {parts.hostname!r}")
-    path = parts.path.rstrip("/")
-    if not path.endswith("/chat/completions"):
-        path += "/chat/completions"
-    return parts._replace(path=path)
 
 
 def _headers(api_key_env: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult
 
+from icseg.dialogue.chat.config import ChatConfig
 from icseg.dialogue.chat.events import ReplyReader, error_message
 from icseg.errors import BackendError, Cancelled
 
@@ -32,18 +33,6 @@ _HINTS = {
     413: "does the server limit the request's size?",
     422: "is chat.server set to the server that runs there?",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLimits:
-    """Time and retries of one request; what each means is in ``ChatConfig``."""
-
-    connect_timeout_s: float
-    first_token_timeout_s: float
-    idle_timeout_s: float
-    total_timeout_s: float
-    max_retries: int
-    retry_backoff_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +65,11 @@ class ChatStream:
     Args:
         url: full address of the chat completions endpoint.
         headers: sent with each request; never part of an error text.
-        limits: time and retries.
+        limits: its time-outs and retries count here.
         how_to_start: what to do when nothing listens there.
     """
 
-    def __init__(self, url: SplitResult, headers: Mapping[str, str], limits: StreamLimits, how_to_start: str) -> None:
+    def __init__(self, url: SplitResult, headers: Mapping[str, str], limits: ChatConfig, how_to_start: str) -> None:
         self._url = url
         self._headers = dict(headers)
         self._limits = limits
@@ -183,7 +172,7 @@ class ChatStream:
 class _Clock:
     """When the pieces of one reply came, and which time limit is over."""
 
-    def __init__(self, started: float, limits: StreamLimits) -> None:
+    def __init__(self, started: float, limits: ChatConfig) -> None:
         self._started = started
         self._limits = limits
         self._attempt_started = time.monotonic()
@@ -230,7 +219,7 @@ _END = object()
 class _Exchange:
     """One HTTP request on a thread; its response comes as bytes, then ``_END`` or the exception that ended it."""
 
-    def __init__(self, url: SplitResult, headers: Mapping[str, str], payload: bytes, limits: StreamLimits) -> None:
+    def __init__(self, url: SplitResult, headers: Mapping[str, str], payload: bytes, limits: ChatConfig) -> None:
         self.status: int | None = None
         self.error_body = bytearray()
         self._url = url

@@ -1,0 +1,41 @@
+"""``icseg config``: every setting with the value in force, and who said it; as TOML, to be kept and changed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+from icseg.cli.options import add_options, effective_of
+from icseg.runtime_settings import read_settings_file
+
+
+def add_parser(commands: Any) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "config",
+        help="print every setting, its value and where that comes from",
+        description=__doc__,
+        epilog="What was not said in the file or by a flag is a comment: a file kept this way says no more than that. "
+        "example: icseg config --engines engines/sam2.1-tiny --config robot.toml",
+    )
+    parser.add_argument("--describe", action="store_true", help="with the meaning and the range of each")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    add_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print them; 0."""
+    effective = effective_of(args)
+    chosen = {*args.said, *(read_settings_file(args.config).values if args.config is not None else ())}
+    if args.json:
+        print(json.dumps(effective.record()))
+        return 0
+    for item, value, source in effective.rows():
+        if args.describe:
+            print(f"\n# {item.meaning}" + (f" ({item.range})" if item.range else ""))
+        # TOML writes texts, lists, booleans and finite numbers as JSON does
+        line = f"{item.name} = {json.dumps(value)}"
+        print(f"{'' if item.name in chosen else '# '}{line:<56}# {source}")
+    return 0

@@ -1,0 +1,101 @@
+"""The flags of every command that opens models: made from the settings classes, one flag a setting.
+
+Plain argparse, because a flag that is not there must stay "not said": libraries that fill whole dataclasses from a
+command line hand back defaults that look as if somebody had chosen them, and are more code than this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from icseg.errors import ConfigError
+from icseg.models import Models, effective_settings, open_models
+from icseg.runtime_settings import RENAMED, RuntimeSettings, read_settings_file
+from icseg.settings import Effective, Said, Setting, described
+
+COMMAND_LINE = "the command line"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The settings file, and a flag for every setting; ``--help`` shows those with a short name."""
+    group = parser.add_argument_group(
+        "settings",
+        "A settings file and the flags below. Every other setting is a flag of its name too, for example "
+        "--session.dialogue.max_questions 3; `icseg config` lists them.",
+    )
+    group.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings; flags win over it")
+    parser.set_defaults(said={})
+    # half a name could be the beginning of another one tomorrow
+    parser.allow_abbrev = False
+    for item in described("", RuntimeSettings):
+        allowed = f" ({item.range})" if item.range else ""
+        group.add_argument(
+            f"--{item.name}",
+            *([f"--{item.short}"] if item.short else []),
+            action=_Say,
+            type=_parser_of(item),
+            metavar=item.short.rsplit("-", 1)[-1].upper() or "VALUE",
+            dest=item.name,
+            default=argparse.SUPPRESS,
+            help=f"{item.meaning}{allowed}".replace("%", "%%") if item.short else argparse.SUPPRESS,
+        )
+    for old, new in RENAMED.items():
+        if new in {item.name for item in described("", RuntimeSettings)}:
+            group.add_argument(f"--{old}", action=_Renamed, dest=new, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def effective_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Effective[RuntimeSettings]:
+    """What is in force for a command.
+
+    Args:
+        args: of a parser with ``add_options``.
+        weaker: what the command itself prefers; a file and flags win over it.
+
+    Raises:
+        ConfigError, PlanMismatchError: as ``effective_settings``.
+    """
+    said = [] if weaker is None else [weaker]
+    if args.config is not None:
+        said.append(read_settings_file(args.config))
+    return effective_settings([*said, Said(COMMAND_LINE, args.said)])
+
+
+def models_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Models:
+    """The models for a command; arguments as ``effective_of``.
+
+    Raises:
+        IcsegError: as ``effective_of`` and ``open_models``.
+    """
+    return open_models(effective_of(args, weaker=weaker))
+
+
+class _Say(argparse.Action):
+    """Writes down what was said, apart from the command's own arguments."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        # a new mapping: the default one is shared by every parse
+        namespace.said = {**namespace.said, self.dest: values}
+
+
+class _Renamed(argparse.Action):
+    """Refuses a name of before with the name that took its place."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        parser.error(f"{option} is called --{self.dest} now")
+
+
+def _parser_of(item: Setting) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            return item.parse(text)
+        except ConfigError as error:
+            raise argparse.ArgumentTypeError(str(error).removeprefix(f"{item.name}: ")) from error
+
+    return parse
