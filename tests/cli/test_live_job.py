@@ -12,7 +12,7 @@ import pytest
 from icseg import events
 from icseg.cli import live_job
 from icseg.cli.people import PreparedPerson
-from icseg.cli.results import Recording
+from icseg.cli.results import ResultFolder
 from icseg.cli.sources import Source
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.policy_scripted import ScriptedPolicy
@@ -30,13 +30,11 @@ def job(tmp_path: Path) -> Iterator[live_job.LiveJob]:
     policy = ScriptedPolicy()
     models = Models(policy, ScriptedTracker(), effective_settings([]), {})  # type: ignore[arg-type]  # a double
     args = argparse.Namespace(box=None, command="the mug", at=0.0, max_frames=None)
-    recording = Recording(tmp_path, "the mug", 100, is_image=False, write_masks=False)
-    job = live_job.LiveJob(
-        args, models, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), recording
-    )
+    results = ResultFolder(tmp_path, "the mug", 100, is_image=False, write_masks=False)
+    job = live_job.LiveJob(args, models, Source("camera", 100, None, True, iter(())), PreparedPerson(["red"]), results)
     job.policy = policy  # type: ignore[attr-defined]
     yield job
-    recording.finish({})
+    results.finish({})
 
 
 def camera(count: int) -> Iterator[Frame]:
@@ -57,12 +55,12 @@ def play(job: live_job.LiveJob, count: int, *script: object) -> str | None:
 def test_asks_answers_and_follows_until_the_camera_ends(job: live_job.LiveJob) -> None:
     error = play(job, 60, Ask("Red or blue?"), SelectKeyframe(0), Answer((100, 100, 300, 500), (200, 300)))
     assert error == "camera 0 gave no more frames: was it unplugged?"
-    kinds = [type(event) for event in job.recording.log]
+    kinds = [type(event) for event in job.results.log]
     assert kinds[:4] == [events.Thinking, events.Asked, events.Answered, events.Targeted]
-    live = [event for event in job.recording.log if isinstance(event, events.Tracked) and event.is_live]
+    live = [event for event in job.results.log if isinstance(event, events.Tracked) and event.is_live]
     assert len(live) > 5
 
 
 def test_ends_when_the_dialogue_gives_up(job: live_job.LiveJob) -> None:
     assert play(job, 1000, GiveUp("I see no mug.")) is None
-    assert isinstance(job.recording.log[-1], events.GaveUp)
+    assert isinstance(job.results.log[-1], events.GaveUp)

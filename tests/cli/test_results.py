@@ -10,7 +10,7 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from icseg import events
-from icseg.cli.results import Recording, summarise_timings
+from icseg.cli.results import ResultFolder, summarise_timings
 from icseg.cli.sources import read_image
 from icseg.errors import SourceError
 from icseg.mask_ops.drawing import CAPTION_HEIGHT_PX, add_caption, contact_sheet, draw_objects
@@ -27,10 +27,10 @@ def result() -> TrackResult:
 
 
 def test_masks_json_is_coco(tmp_path: Path, result: TrackResult) -> None:
-    recording = Recording(tmp_path, "the mug", 15, is_image=False)
-    recording.add_frame(make_frame(0), result, "the mug")
-    recording.add_frame(make_frame(1), None, "the mug")
-    recording.finish({"command": "the mug"})
+    results = ResultFolder(tmp_path, "the mug", 15, is_image=False)
+    results.add_frame(make_frame(0), result, "the mug")
+    results.add_frame(make_frame(1), None, "the mug")
+    results.finish({"command": "the mug"})
     coco = json.loads((tmp_path / "masks.json").read_text())
     assert [image["id"] for image in coco["images"]] == [0, 1]
     (annotation,) = coco["annotations"]
@@ -43,16 +43,16 @@ def test_masks_json_is_coco(tmp_path: Path, result: TrackResult) -> None:
 
 
 def test_transcript_tells_the_dialogue_and_timings_their_spread(tmp_path: Path, result: TrackResult) -> None:
-    recording = Recording(tmp_path, "the mug", 15, is_image=True)
-    recording.add_frame(make_frame(0), result, "")
-    recording.log += [
+    results = ResultFolder(tmp_path, "the mug", 15, is_image=True)
+    results.add_frame(make_frame(0), result, "")
+    results.log += [
         events.Asked(0, "Red or blue?", ("red", "blue"), timings_ms={"response": 12.0}),
         events.Answered(0, "red"),
         events.Corrected(0, Prompt((1.0, 2.0, 3.0, 4.0), ((2.0, 3.0),), (1,))),
         events.Mistaken(0, "the blue box"),
         events.Tracked(0, result, True, 0, timings_ms={"image_encoder": 10.0, "mask_decoder": 2.0}),
     ]
-    recording.finish({"command": "the mug"})
+    results.finish({"command": "the mug"})
     transcript = json.loads((tmp_path / "transcript.json").read_text())
     assert [row["event"] for row in transcript["events"]] == ["Asked", "Answered", "Corrected", "Mistaken"]
     assert transcript["events"][2]["prompt"]["box_image_px"] == [1.0, 2.0, 3.0, 4.0]
@@ -65,7 +65,7 @@ def test_transcript_tells_the_dialogue_and_timings_their_spread(tmp_path: Path, 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SourceError, match=r"cannot write to .*file"):
-        Recording(tmp_path / "file", "the mug", 15, is_image=False)
+        ResultFolder(tmp_path / "file", "the mug", 15, is_image=False)
 
 
 def test_overlay_changes_the_mask_and_nothing_far_from_it(result: TrackResult) -> None:

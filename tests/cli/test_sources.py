@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from icseg.cli.results import Recording, write_png
+from icseg.cli.results import ResultFolder, write_png
 from icseg.cli.sources import open_source, read_image
 from icseg.errors import SourceError
 from tests.conftest import make_frame
@@ -34,10 +34,10 @@ def test_folder_is_read_in_the_order_of_names_at_its_rate(tmp_path: Path) -> Non
 
 
 def test_video_there_and_back(tmp_path: Path) -> None:
-    recording = Recording(tmp_path, "the mug", 20.0, is_image=False, write_masks=False)
+    results = ResultFolder(tmp_path, "the mug", 20.0, is_image=False, write_masks=False)
     for index in range(5):
-        recording.add_frame(make_frame(index), None, "caption")
-    recording.finish({})
+        results.add_frame(make_frame(index), None, "caption")
+    results.finish({})
     source = open_source(str(tmp_path / "overlay.mp4"), fps=1)
     frames = list(source.frames)
     assert source.fps == pytest.approx(20)

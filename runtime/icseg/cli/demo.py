@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from icseg.cli.options import add_options, models_of
 from icseg.cli.people import Person, TerminalPerson
-from icseg.cli.results import Recording, write_png
+from icseg.cli.results import ResultFolder, write_png
 from icseg.errors import BackendError
 from icseg.evaluation.metrics import jaccard
 from icseg.mask_ops.drawing import contact_sheet
@@ -110,7 +110,7 @@ class Demo:
         self.command: str = args.command or ("" if self.is_typed else "the mug")
         self.person: Person = TerminalPerson()
         self.session = Session(models.policy, models.tracker, models.settings.session, executor=InlineExecutor())
-        self.recording = Recording(folder, self.command or "typed", FPS, is_image=False, write_masks=False)
+        self.results = ResultFolder(folder, self.command or "typed", FPS, is_image=False, write_masks=False)
         self.truth: dict[int, SimFrame] = {}
         self.meant: int | None = None
         self.caption = "camera"
@@ -150,8 +150,8 @@ class Demo:
         if now_ns >= SPEAK_S * 1e9 and self.answer_at_ns is None:
             self.answer_at_ns = 0
             if self.is_typed and not self.command:
-                write_png(self.recording.folder / "now.png", sim.frame.image)
-                print(f"This is what the camera sees: {self.recording.folder / 'now.png'}")
+                write_png(self.results.folder / "now.png", sim.frame.image)
+                print(f"This is what the camera sees: {self.results.folder / 'now.png'}")
                 self.command = input("Say what you mean, for example: the mug\n> ").strip() or "the mug"
             if not self.is_typed:
                 self.meant = self._choose(sim)
@@ -172,7 +172,7 @@ class Demo:
         return fitting[int(np.random.default_rng(self.seed).integers(len(fitting)))] if fitting else None
 
     def _take(self, event: events.Event) -> None:
-        self.recording.log.append(event)
+        self.results.log.append(event)
         say = self._print
         match event:
             case events.Asked():
@@ -225,14 +225,14 @@ class Demo:
 
     def _draw(self, sim: SimFrame) -> None:
         is_now = self.latest is not None and self.latest.stamp_ns == sim.frame.stamp_ns
-        picture = self.recording.add_frame(sim.frame, self.latest if is_now else None, self.caption)
+        picture = self.results.add_frame(sim.frame, self.latest if is_now else None, self.caption)
         if len(self.truth) - 1 in self.picked:
             self.pictures.append(picture)
 
     def _finish(self) -> dict[str, Any]:
         meant = self.truth[next(iter(self.truth))].things.get(self.meant) if self.meant is not None else None
         mean_j = float(np.mean([score for _, score in self.scores])) if self.scores else 0.0
-        log = self.recording.log
+        log = self.results.log
         summary = {
             "scene": self.scene.name,
             "seed": self.seed,
@@ -244,10 +244,10 @@ class Demo:
             "mean_j": round(mean_j, 4),
             "lost": sum(isinstance(event, events.Lost) for event in log),
             "passed": mean_j >= GOOD_J,
-            "out": str(self.recording.folder),
+            "out": str(self.results.folder),
         }
-        write_png(self.recording.folder / "contact_sheet.png", contact_sheet(self.pictures))
-        self.recording.finish(
+        write_png(self.results.folder / "contact_sheet.png", contact_sheet(self.pictures))
+        self.results.finish(
             {
                 **summary,
                 "settings": self.settings,

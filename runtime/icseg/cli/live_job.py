@@ -8,7 +8,7 @@ import threading
 from collections import deque
 
 from icseg.cli.people import Person
-from icseg.cli.results import Recording
+from icseg.cli.results import ResultFolder
 from icseg.cli.sources import Source
 from icseg.errors import IcsegError
 from icseg.models import Models
@@ -22,9 +22,9 @@ class LiveJob:
     """A camera: one thread takes frames, one reads the terminal, this one steps; the newest frame wins."""
 
     def __init__(
-        self, args: argparse.Namespace, models: Models, source: Source, person: Person, recording: Recording
+        self, args: argparse.Namespace, models: Models, source: Source, person: Person, results: ResultFolder
     ) -> None:
-        self.args, self.source, self.person, self.recording = args, source, person, recording
+        self.args, self.source, self.person, self.results = args, source, person, results
         self.session = Session(models.policy, models.tracker, models.settings.session)
         self.frames: deque[Frame] = deque(maxlen=300)
         self.error: str | None = None
@@ -67,13 +67,13 @@ class LiveJob:
             if not new:
                 self.is_over.wait(0.002)
             for event in new:
-                self.recording.log.append(event)
+                self.results.log.append(event)
                 if isinstance(event, events.Asked) and not event.is_repeat:
                     threading.Thread(target=self._answer, args=(event,), daemon=True).start()
                 elif isinstance(event, events.Tracked):
                     frame = next((f for f in reversed(self.frames) if f.stamp_ns == event.stamp_ns), None)
                     if frame is not None:
-                        self.recording.add_frame(frame, event.result, self.args.command)
+                        self.results.add_frame(frame, event.result, self.args.command)
                 elif isinstance(event, events.Rejected | events.Degraded):
                     print(f"icseg: {event.error}", file=sys.stderr)
                 elif isinstance(event, events.CameraStalled):

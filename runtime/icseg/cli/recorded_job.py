@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tqdm import tqdm
 
 from icseg.cli.people import Person
-from icseg.cli.results import Recording
+from icseg.cli.results import ResultFolder
 from icseg.cli.sources import Source
 from icseg.errors import IcsegError
 from icseg.models import Models
@@ -36,9 +36,9 @@ class RecordedJob:
     """A recording: nothing is live, so every frame is tracked, and frames before the keyframe in reverse."""
 
     def __init__(
-        self, args: argparse.Namespace, models: Models, source: Source, person: Person, recording: Recording
+        self, args: argparse.Namespace, models: Models, source: Source, person: Person, results: ResultFolder
     ) -> None:
-        self.args, self.source, self.person, self.recording = args, source, person, recording
+        self.args, self.source, self.person, self.results = args, source, person, results
         self.config, self.tracker = models.settings.session, models.tracker
         self.session = Session(models.policy, self.tracker, self.config, executor=InlineExecutor())
         self.waiting: deque[Frame] = deque()
@@ -76,7 +76,7 @@ class RecordedJob:
             self._drain()
         bar.close()
         for frame in self.waiting:
-            self.recording.add_frame(frame, None, self.caption)
+            self.results.add_frame(frame, None, self.caption)
         self.session.close()
         return error
 
@@ -96,7 +96,7 @@ class RecordedJob:
             self._take(self.session.step())
             if self.session.state is not State.ASKING:
                 return
-            asked = next(event for event in reversed(self.recording.log) if isinstance(event, events.Asked))
+            asked = next(event for event in reversed(self.results.log) if isinstance(event, events.Asked))
             words = self.person.answer(asked)
             self.session.say(words if words is not None else "stop")
 
@@ -107,7 +107,7 @@ class RecordedJob:
 
     def _take(self, new: list[events.Event]) -> None:
         for event in new:
-            self.recording.log.append(event)
+            self.results.log.append(event)
             match event:
                 case events.Asked():
                     self.caption = f"icseg: {event.question}"
@@ -129,13 +129,13 @@ class RecordedJob:
             mirrored = Frame(frame.image, 2 * keyframe.stamp_ns - frame.stamp_ns, frame.index)
             self.reversed.append(self.tracker.step(state, mirrored))
         for frame, result in zip(earlier, reversed(self.reversed), strict=True):
-            self.recording.add_frame(frame, result, self.args.command)
+            self.results.add_frame(frame, result, self.args.command)
             self.waiting.remove(frame)
 
     def _show(self, result: TrackResult) -> None:
         while self.waiting:
             frame = self.waiting.popleft()
             is_this = frame.stamp_ns == result.stamp_ns
-            self.recording.add_frame(frame, result if is_this else None, self.args.command)
+            self.results.add_frame(frame, result if is_this else None, self.args.command)
             if is_this:
                 return

@@ -88,8 +88,8 @@ def summarise_timings(log: list[events.Event]) -> dict[str, Any]:
     }
 
 
-class Recording:
-    """Collects a run and writes it.
+class ResultFolder:
+    """Collects what a run leaves behind and writes it.
 
     Args:
         folder: made if it is not there.

@@ -12,7 +12,7 @@ from icseg.cli.live_job import LiveJob
 from icseg.cli.options import add_options, models_of
 from icseg.cli.people import Person, PreparedPerson, TerminalPerson
 from icseg.cli.recorded_job import PREFERRED, RecordedJob
-from icseg.cli.results import Recording
+from icseg.cli.results import ResultFolder
 from icseg.cli.sources import Source, open_source
 from icseg.models import Models
 from icseg.session import events
@@ -56,40 +56,41 @@ def run(args: argparse.Namespace) -> int:
     source = open_source(args.source, fps=args.fps)
     models = models_of(args, weaker=None if source.is_live else PREFERRED)
     person: Person = TerminalPerson() if args.answers is None else PreparedPerson(args.answers)
-    recording = Recording(args.out, args.command, source.fps, is_image=source.count == 1, write_masks=not args.no_masks)
-    worker = (LiveJob if source.is_live else RecordedJob)(args, models, source, person, recording)
+    results = ResultFolder(
+        args.out, args.command, source.fps, is_image=source.count == 1, write_masks=not args.no_masks
+    )
+    worker = (LiveJob if source.is_live else RecordedJob)(args, models, source, person, results)
     try:
         error = worker.run()
     except KeyboardInterrupt:
         error = "interrupted"
-    return _report(args, source, models, recording, worker.reversed, error)
+    return _report(args, source, models, results, worker.reversed, error)
 
 
 def _report(
     args: argparse.Namespace,
     source: Source,
     models: Models,
-    recording: Recording,
+    results: ResultFolder,
     backwards: list[TrackResult],
     error: str | None,
 ) -> int:
-    tracked = [event for event in recording.log if isinstance(event, events.Tracked)]
-    results = [event.result for event in tracked] + backwards
-    seen = sum(not thing.is_lost for result in results for thing in result.objects.values())
-    questions = [event.question for event in recording.log if isinstance(event, events.Asked) and not event.is_repeat]
-    ended = next((e.reason for e in reversed(recording.log) if isinstance(e, events.GaveUp)), None)
-    failed = next((e.error for e in reversed(recording.log) if isinstance(e, events.Failed)), error)
+    tracked = [event.result for event in results.log if isinstance(event, events.Tracked)] + backwards
+    seen = sum(not thing.is_lost for result in tracked for thing in result.objects.values())
+    questions = [event.question for event in results.log if isinstance(event, events.Asked) and not event.is_repeat]
+    ended = next((e.reason for e in reversed(results.log) if isinstance(e, events.GaveUp)), None)
+    failed = next((e.error for e in reversed(results.log) if isinstance(e, events.Failed)), error)
     summary = {
         "source": source.name,
         "command": args.command,
         "questions": questions,
-        "frames_tracked": len(results),
+        "frames_tracked": len(tracked),
         "frames_visible": seen,
         "gave_up": ended,
         "error": failed,
         "out": str(args.out),
     }
-    recording.finish({"source": source.name, "command": args.command, "settings": models.effective.record()})
+    results.finish({"source": source.name, "command": args.command, "settings": models.effective.record()})
     if args.json:
         print(json.dumps(summary))
     else:
