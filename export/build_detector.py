@@ -29,4 +29,4 @@ def detector_stage() -> Stage:
             shutil.copyfile(folder / name, work / DETECTOR / name)
 
     inputs = {name: sha256_of(folder / name) for name in names}
-    return Stage("detector", inputs, [f"{DETECTOR}/{name}" for name in names], copy)
+    return Stage("detector", "copy the nano policy's detector", inputs, [f"{DETECTOR}/{name}" for name in names], copy)

@@ -245,11 +245,15 @@ def _dry_run(options: BuildOptions, *, is_json: bool) -> int:
     plan = [(stage, ledger.reason_to_run(stage)) for stage in stages_of(options, is_quiet=True)]
     policy = policy_plan(options)
     if is_json:
-        rows = [{"stage": stage.name, "reason": reason, "outputs": list(stage.outputs)} for stage, reason in plan]
+        rows = [
+            {"stage": stage.name, "does": stage.does, "reason": reason, "outputs": list(stage.outputs)}
+            for stage, reason in plan
+        ]
         print(json.dumps({"output": str(options.output), "plan": rows, "policy": policy}, default=str))
         return 0
     for stage, reason in plan:
         print(f"{stage.name:14} {'run: ' + reason if reason else 'done before'}")
+        print(f"{'':14} {stage.does}")
         for name in stage.outputs:
             print(f"{'':14}   {options.output / name}")
     if policy is not None:

@@ -92,24 +92,27 @@ class PlanBuild:
         # on a device that goes on from typed graphs the folder says whether there is one
         if (after and self.options.policy == DETECTORS_POLICY) or (self.built.root / DETECTOR).is_dir():
             outputs += [f"{PLANS}/{DETECTOR}/{name}" for name in DETECTOR_FILES]
-        stages.append(Stage("plans", inputs, outputs, self._plans))
+        stages.append(Stage("plans", "build a plan from each graph", inputs, outputs, self._plans))
         # plans for a GPU that was named may not be for the one of this machine
         if self.options.frames and self.options.compute_capability is None:
             inputs = {"plans": stages[-1].fingerprint(), **verification_inputs(self.options)}
             outputs = [f"{PLANS}/{REPORT}.{suffix}" for suffix in ("md", "json", "png")]
-            stages.append(Stage("verify-plans", inputs, outputs, self._verify))
+            stages.append(
+                Stage("verify-plans", "compare the plans with FP32 over long streams", inputs, outputs, self._verify)
+            )
         return stages
 
     def _typed_stage(self, after: Sequence[Stage]) -> Stage:
         inputs = {
             "after": after[-1].fingerprint(),
             "precision": self.options.precision,
-            "converter": code_fingerprint("half_*.py", "build_plans.py"),
+            "converter": code_fingerprint("graph/half_*.py", "build_plans.py"),
         }
         names = [*(f"{name}.onnx" for name in GRAPH_NAMES), MANIFEST_NAME]
         if self.options.target == JETSON:
             names.append(ON_DEVICE)
-        return Stage("typed", inputs, [f"{TYPED}/{name}" for name in names], self._type)
+        outputs = [f"{TYPED}/{name}" for name in names]
+        return Stage("typed", "write graphs in the types that plans compute in", inputs, outputs, self._type)
 
     def _typed_manifest_hash(self) -> str:
         self.built.manifest(TYPED)

@@ -20,14 +20,16 @@ from typing import Any
 from export.policy.edge_llm import EdgeLlm, find_edge_llm, planned_edge_llm
 from export.policy.memory import MemoryNeed, available_memory, check_needs, memory_needs
 from export.policy.models import find_policy, read_checkpoint
-from export.policy.plan import CHECKPOINT, PolicyOptions, PolicyPlan, plan_policy
+from export.policy.plan import CHECKPOINT, LOGS, PolicyOptions, PolicyPlan, plan_policy
 from export.policy.platform_check import Platform, detect_platform
-from export.policy.policy_stages import Stage, StageRecord, run_stage
+from export.program import Program, show_progress
+from export.stages import Ledger, Stage
 from icseg.errors import ConfigError, IcsegError
 from icseg.policy_server.entry import PolicyEntry, load_entry, write_entry
 from icseg.policy_server.process import ServerProcess, terminate_as_interrupt
 
 BUILT_NAME = "built.json"
+BUILD_STAGE = "build"
 
 
 @dataclass(slots=True)
@@ -56,7 +58,8 @@ def build_policy(options: PolicyOptions) -> PolicyBuild:
         ConfigError: nothing under the model's name, Edge-LLM missing or of another version, too little memory, or
             ``build`` is ``yes`` on a platform that cannot.
         PlanMismatchError: the checkpoint or the adapter cannot be used.
-        BackendError: a stage failed; the text has the end of its log.
+        BackendError: a stage's program failed; the text has the end of its log.
+        StageError: a stage failed otherwise, such as on a full disk.
     """
     tools = find_edge_llm(options.tools)
     tools.check_version()
@@ -74,13 +77,14 @@ def build_policy(options: PolicyOptions) -> PolicyBuild:
     output = options.output
     output.mkdir(parents=True, exist_ok=True)
     result = PolicyBuild(output, plan.entry)
+    ledger = Ledger(output)
     for stage in plan.stages:
-        _run(stage, output, result)
+        _run(stage, ledger, result)
     read_checkpoint(output / CHECKPOINT, plan.checkpoint.name)
     write_entry(output, plan.entry)
     result.not_built_because = ["it was not asked for"] if options.build == "no" else platform.problems()
     if not result.not_built_because:
-        _build_engines(result, tools, options.ready_timeout_s)
+        _build_engines(result, ledger, tools, options.ready_timeout_s)
     return result
 
 
@@ -92,63 +96,68 @@ def finish_policy(folder: Path, *, tools: Path | None = None, ready_timeout_s: f
     read_checkpoint(folder / entry.checkpoint, entry.model)
     detect_platform(found.folder / "python").check()
     result = PolicyBuild(folder, entry)
-    _build_engines(result, found, ready_timeout_s)
+    _build_engines(result, Ledger(folder), found, ready_timeout_s)
     return result
 
 
 def stage_needs(options: PolicyOptions, plan: PolicyPlan, platform: Platform) -> list[MemoryNeed]:
     """Memory and disk of the stages that are still to do."""
-    record = StageRecord(options.output / "stages.json")
-    names = [stage.name for stage in plan.stages if not record.is_done(stage)]
+    ledger = Ledger(options.output)
+    names = [stage.name for stage in plan.stages if not ledger.is_done(stage)]
     if options.build != "no" and not platform.problems():
-        names.append("build")
+        names.append(BUILD_STAGE)
     free = available_memory(options.output, platform)
     return memory_needs(plan.checkpoint, names, options.precision, options.device, free)
 
 
-def _run(stage: Stage, output: Path, result: PolicyBuild) -> None:
+def _run(stage: Stage, ledger: Ledger, result: PolicyBuild) -> None:
     _say(f"{stage.name}: {stage.does}")
-    seconds = run_stage(stage, StageRecord(output / "stages.json"), output / "logs")
-    result.seconds[stage.name] = round(seconds, 3)
-    _say(f"{stage.name}: {'done already' if not seconds else f'{seconds:.1f} s'}")
+    done = ledger.run(stage)
+    result.seconds[stage.name] = done.seconds if done.ran else 0.0
+    _say(f"{stage.name}: {f'{done.seconds:.1f} s' if done.ran else 'done already'}")
 
 
-def _build_engines(result: PolicyBuild, tools: EdgeLlm, timeout_s: float) -> None:
-    """Start the server once: it builds on its first start and keeps the engines, and it proves that they load."""
-    output = result.output.absolute()
-    command = result.entry.serve_command(output, tools.server)
-
-    def start_once(draft: Path) -> None:
-        with ServerProcess(command, output / "logs" / "build.log", port=result.entry.port) as server:
-            seconds = server.wait_until_ready(timeout_s, _show_wait if sys.stderr.isatty() else None)
-        draft.write_text(json.dumps({"ready_s": round(seconds, 3)}) + "\n")
-
-    key = (json.dumps(asdict(result.entry), sort_keys=True), str(output))
-    stage = Stage("build", "build the engines and load them once", output / BUILT_NAME, key, work=start_once)
-    _run(stage, output, result)
+def _build_engines(result: PolicyBuild, ledger: Ledger, tools: EdgeLlm, timeout_s: float) -> None:
+    _run(_engine_stage(result.entry, result.output.absolute(), tools, timeout_s), ledger, result)
     result.is_built = True
 
 
-def _show_wait(seconds: float, line: str) -> None:
-    print(f"\r\033[K  build {seconds:5.0f} s  {line[:90]}", end="", file=sys.stderr, flush=True)
+def _engine_stage(entry: PolicyEntry, output: Path, tools: EdgeLlm, timeout_s: float) -> Stage:
+    """Start the server once: it builds on its first start and keeps the engines, and it proves that they load."""
+
+    def run(work: Path) -> None:
+        log = output / LOGS / f"{BUILD_STAGE}.log"
+        with ServerProcess(entry.serve_command(output, tools.server), log, port=entry.port) as server:
+            seconds = server.wait_until_ready(timeout_s, show_wait if sys.stderr.isatty() else None)
+        (work / BUILT_NAME).write_text(json.dumps({"ready_s": round(seconds, 3)}) + "\n")
+
+    def show_wait(seconds: float, line: str) -> None:
+        show_progress(BUILD_STAGE, seconds, line)
+
+    inputs = {"entry": json.dumps(asdict(entry), sort_keys=True), "folder": str(output)}
+    return Stage(BUILD_STAGE, "build the engines and load them once", inputs, [BUILT_NAME], run)
 
 
 def dry_run(options: PolicyOptions) -> dict[str, Any]:
-    """Every stage with its command, and what it needs; starts nothing of it."""
+    """Every stage with its command and the reason why it would run, and what it needs; starts nothing of it."""
     tools = planned_edge_llm(options.tools)
     plan = plan_policy(options, find_policy(options.model), tools)
     platform = detect_platform(tools.folder / "python")
-    stages = [
-        {
-            "stage": stage.name,
-            "does": stage.does,
-            "command": list(stage.command),
-            "environment": dict(stage.environment),
-        }
-        for stage in plan.stages
-    ]
-    serve = plan.entry.serve_command(options.output.absolute(), tools.server)
-    stages.append({"stage": "build", "does": "on the device: start once", "command": serve, "environment": {}})
+    output = options.output.absolute()
+    engines = _engine_stage(plan.entry, output, tools, options.ready_timeout_s)
+    programs = {**plan.programs, BUILD_STAGE: Program(plan.entry.serve_command(output, tools.server))}
+    ledger, stages = Ledger(options.output), []
+    for stage in (*plan.stages, engines):
+        program = programs.get(stage.name, Program(()))
+        stages.append(
+            {
+                "stage": stage.name,
+                "does": stage.does,
+                "reason": ledger.reason_to_run(stage),
+                "command": list(program.command),
+                "environment": dict(program.environment),
+            }
+        )
     return {
         "model": f"{plan.checkpoint.architecture.name} {plan.checkpoint.size}",
         "stages": stages,
@@ -230,6 +239,7 @@ def _print_plan(plan: dict[str, Any], as_json: bool) -> None:
     print(plan["model"])
     for number, stage in enumerate(plan["stages"], 1):
         print(f"{number}. {stage['stage']}: {stage['does']}")
+        print(f"   {'run: ' + stage['reason'] if stage['reason'] else 'done already'}")
         if stage["command"]:
             settings = [f"{name}={value}" for name, value in stage["environment"].items()]
             print(f"   {shlex.join([*settings, *stage['command']])}")

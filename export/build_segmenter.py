@@ -78,9 +78,10 @@ class SegmenterBuild:
             "resolution": str(options.resolution),
             "memory slots": str(options.memory_slots),
             "tools": tools,
-            "exporter": code_fingerprint("sam2_*.py", "graph_file.py", "layers.py"),
+            "exporter": code_fingerprint("sam2_*.py", "graph/graph_file.py", "graph/layers.py"),
         }
-        graphs = Stage("graphs", inputs, [f"{GRAPHS}/{f}" for f in (*graph_files, MANIFEST_NAME)], self._graphs)
+        outputs = [f"{GRAPHS}/{f}" for f in (*graph_files, MANIFEST_NAME)]
+        graphs = Stage("graphs", "export the FP32 graphs from the weights", inputs, outputs, self._graphs)
         stages = [graphs]
         if options.precision == INT8 or options.frames:
             inputs = {
@@ -89,27 +90,29 @@ class SegmenterBuild:
                 "recorder": code_fingerprint("calibration.py"),
             }
             outputs = [f"{CALIBRATION}/{name}.npz" for name in GRAPH_NAMES]
-            stages.append(Stage("calibration", inputs, outputs, self._calibrate))
+            stages.append(Stage("calibration", "record what the graphs are fed with", inputs, outputs, self._calibrate))
         if options.precision == INT8:
             inputs = {
                 "calibration": stages[-1].fingerprint(),
-                "quantizer": code_fingerprint("quantize.py", "calibrator.py", "histogram.py"),
+                "quantizer": code_fingerprint("graph/quantize.py", "graph/calibrator.py", "graph/histogram.py"),
                 "for a CPU": str(self.is_for_cpu),
             }
             outputs = [*(f"{QUANTIZED}/{name}.onnx" for name in self._quantized()), f"{QUANTIZED}/{CHOICES}"]
-            stages.append(Stage("quantize", inputs, outputs, self._quantize))
+            stages.append(Stage("quantize", "make layers INT8", inputs, outputs, self._quantize))
         inputs = {
             "precision": options.precision,
             "after": stages[-1].fingerprint(),
-            "assembler": code_fingerprint("build_segmenter.py", "half_*.py", "cpu_*.py", "graph_rewriter.py"),
+            "assembler": code_fingerprint(
+                "build_segmenter.py", "graph/half_*.py", "graph/cpu_*.py", "graph/graph_rewriter.py"
+            ),
             "for a CPU": str(self.is_for_cpu),
         }
         outputs = [f"{SEGMENTER}/{f}" for f in (*graph_files, MANIFEST_NAME)]
-        stages.append(Stage("segmenter", inputs, outputs, self._assemble))
+        stages.append(Stage("segmenter", "put together what the runtime loads", inputs, outputs, self._assemble))
         if options.frames:
             inputs = {"segmenter": stages[-1].fingerprint(), **verification_inputs(options)}
             outputs = [f"{REPORT}.{suffix}" for suffix in ("md", "json", "png")]
-            stages.append(Stage("verify", inputs, outputs, self._verify))
+            stages.append(Stage("verify", "compare with FP32 over long streams", inputs, outputs, self._verify))
         return stages
 
     def _quantized(self) -> list[str]:

@@ -1,13 +1,14 @@
 """Stages of a build that can be stopped at any moment: a finished one is not done again unless its inputs changed.
 
 Knows files, hashes and order; knows nothing of models. A stage writes into a folder of its own beside the output, and
-what it wrote is moved into place only when it is whole: a full disk or Ctrl-C leaves the files of the build before.
+what it wrote is moved into place only when it is whole: a full disk or Ctrl-C leaves what the build before made.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,7 +20,6 @@ from icseg.errors import IcsegError
 from icseg.inference.manifest import sha256_of
 
 LEDGER_NAME = "stages.json"
-_WORK_PREFIX = ".unfinished-"
 
 
 class StageError(IcsegError):
@@ -32,12 +32,15 @@ class Stage:
 
     Attributes:
         name: unique in the build; for the ledger and for people.
+        does: one line for people.
         inputs: everything the result depends on, as name -> text: hashes of files, options, versions.
-        outputs: names of the files that it makes, relative to the output folder.
+        outputs: names of what it makes, relative to the output folder. A name that ends in ``/`` is a folder, which
+            takes the place of the one before as a whole.
         run: makes them in the folder it is given.
     """
 
     name: str
+    does: str
     inputs: Mapping[str, str]
     outputs: Sequence[str]
     run: Callable[[Path], None]
@@ -46,6 +49,11 @@ class Stage:
         """Changes when an input does."""
         text = json.dumps({"inputs": dict(self.inputs), "outputs": list(self.outputs)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def work_folder(output: Path, stage_name: str) -> Path:
+    """Where a stage writes until it is finished."""
+    return output / f".unfinished-{stage_name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +77,16 @@ class Ledger:
         self._entries: dict[str, dict[str, Any]] = _read(folder / LEDGER_NAME)
 
     def is_done(self, stage: Stage) -> bool:
-        """It ran with these inputs, and its files are still those that it made."""
+        """It ran with these inputs, and what it made is still there.
+
+        A file is known by its hash; an output folder, which may be gigabytes, by the sizes of its files. What others
+        put beside them in that folder does not count.
+        """
         entry = self._entries.get(stage.name)
         if entry is None or entry.get("fingerprint") != stage.fingerprint():
             return False
-        files: dict[str, str] = entry.get("files", {})
-        paths = [self.folder / name for name in stage.outputs]
-        return set(files) == set(stage.outputs) and all(
-            path.is_file() and sha256_of(path) == files[name] for name, path in zip(stage.outputs, paths, strict=True)
-        )
+        made: dict[str, _Made] = entry["files"]
+        return set(made) == set(stage.outputs) and all(_is_there(self.folder / name, made[name]) for name in made)
 
     def reason_to_run(self, stage: Stage) -> str | None:
         """Why a stage has to run, for a dry run; None when it is done."""
@@ -88,7 +97,7 @@ class Ledger:
             return "never ran"
         if entry.get("fingerprint") == stage.fingerprint():
             return "its files are missing or changed"
-        before: dict[str, str] = entry.get("inputs", {})
+        before: dict[str, str] = entry["inputs"]
         changed = sorted(name for name in {*before, *stage.inputs} if before.get(name) != stage.inputs.get(name))
         return f"changed: {', '.join(changed)}" if changed else "its outputs are others"
 
@@ -96,23 +105,22 @@ class Ledger:
         """Run a stage unless it is done.
 
         Raises:
-            StageError: it failed, or made not the files it was to make; those of an earlier build are as they were.
+            StageError: it failed, or did not make what it was to make; what an earlier build made is as it was.
         """
         if self.is_done(stage):
             return Done(stage.name, ran=False, seconds=float(self._entries[stage.name]["seconds"]))
-        work = self.folder / f"{_WORK_PREFIX}{stage.name}"
+        work = work_folder(self.folder, stage.name)
         begin = time.monotonic()
         try:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             stage.run(work)
-            missing = [name for name in stage.outputs if not (work / name).is_file()]
-            if missing:
+            made = {name: _made(work, name) for name in stage.outputs}
+            if missing := [name for name in stage.outputs if not made[name]]:
                 raise StageError(f"stage {stage.name}: did not write {', '.join(missing)}")
-            files = {name: sha256_of(work / name) for name in stage.outputs}
+            self._forget(stage.outputs)
             for name in stage.outputs:
-                (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (work / name).replace(self.folder / name)
+                _move(work / name, self.folder / name)
         except OSError as error:
             raise StageError(
                 f"stage {stage.name}: {error.strerror or error}; nothing of an earlier build was changed: make room or "
@@ -121,23 +129,51 @@ class Ledger:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         seconds = round(time.monotonic() - begin, 2)
-        entry = {"fingerprint": stage.fingerprint(), "inputs": dict(stage.inputs), "files": files, "seconds": seconds}
+        entry = {"fingerprint": stage.fingerprint(), "inputs": dict(stage.inputs), "files": made, "seconds": seconds}
         self._entries[stage.name] = entry
         self._write()
         return Done(stage.name, ran=True, seconds=seconds)
 
-    def sha256(self, stage_name: str, file: str) -> str:
-        """Of a file that a finished stage made: an input of the stages after it.
-
-        Raises:
-            KeyError: no such stage, or file.
-        """
-        return str(self._entries[stage_name]["files"][file])
+    def _forget(self, outputs: Sequence[str]) -> None:
+        """The entries of all stages that made what is about to be replaced, this one's and others'."""
+        self._entries = {name: entry for name, entry in self._entries.items() if not set(outputs) & set(entry["files"])}
+        self._write()
 
     def _write(self) -> None:
         partial = self.folder / f"{LEDGER_NAME}.partial"
         partial.write_text(json.dumps(self._entries, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         partial.replace(self.folder / LEDGER_NAME)
+
+
+_Made = str | dict[str, int]
+"""By what an output is known again: a file by its SHA-256, a folder by the sizes of its files; empty if not there."""
+
+
+def _made(work: Path, name: str) -> _Made:
+    output = work / name
+    if not name.endswith("/"):
+        return sha256_of(output) if output.is_file() else ""
+    return {str(file.relative_to(output)): file.stat().st_size for file in output.rglob("*") if file.is_file()}
+
+
+def _is_there(output: Path, made: _Made) -> bool:
+    if isinstance(made, str):
+        return output.is_file() and sha256_of(output) == made
+    return all((output / name).is_file() and (output / name).stat().st_size == size for name, size in made.items())
+
+
+def _move(made: Path, place: Path) -> None:
+    """Into its place; a folder cannot be replaced in one step, so the one before steps aside and goes with the work."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    aside = made.with_name(f"{made.name}.before")
+    try:
+        if made.is_dir() and os.path.lexists(place):
+            place.replace(aside)
+        made.replace(place)
+    except BaseException:
+        if os.path.lexists(aside) and not os.path.lexists(place):
+            aside.replace(place)
+        raise
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

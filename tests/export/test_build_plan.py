@@ -14,7 +14,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import helper
-from small_graphs import NANO_GRAPHS, make_model, nano_graph, quantized_model
 
 from export import build_plan as module
 from export.build_log import BuildProgress
@@ -24,6 +23,7 @@ from export.graph.half_policy import DEFAULT_POLICY
 from export.plan_options import PlanOptions, Profile, parse_profile
 from icseg.errors import BackendError, PlanMismatchError
 from icseg.inference.manifest import sha256_of
+from tests.export.graph.small_graphs import NANO_GRAPHS, make_model, nano_graph, quantized_model
 
 pytestmark = pytest.mark.skipif(
     (sys.platform, platform.machine()) != ("linux", "x86_64"),

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from meta_layout import HIERA, meta_shapes, meta_state
 from transformers import Sam2VideoModel
 
 from export.meta_checkpoint import load_meta_checkpoint, renamed, size_of
 from export.sam2_sizes import SIZES, sam2_config
 from icseg.errors import PlanMismatchError
+from tests.export.meta_layout import HIERA, meta_shapes, meta_state
 
 GOLDEN = {
     "image_encoder.trunk.blocks.1.norm1.weight": "vision_encoder.backbone.blocks.1.layer_norm1.weight",

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from meta_layout import meta_shapes
 
 from export.sam2_to_onnx import main
 from export.segmenter_source import find_segmenter
 from icseg.assets import nano_models
 from icseg.errors import ConfigError, PlanMismatchError
+from tests.export.meta_layout import meta_shapes
 
 NANO = nano_models() / "segmenter"
 

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from small_graphs import make_model, nano_feeds, nano_graph, run_model
 
 from export.difference import relative_error
 from export.graph.cpu_attention import join_attention
@@ -19,6 +18,7 @@ from export.graph.layers import find_layers, name_layers
 from export.graph.quantize import activations, collect, layers_to_quantize, quantize
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MASK_DECODER, MEMORY_ATTENTION
+from tests.export.graph.small_graphs import make_model, nano_feeds, nano_graph, run_model
 
 RANDOM = np.random.default_rng(5)
 ORDER_OF_SUMS = 2e-6

@@ -8,12 +8,12 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
-from small_graphs import NANO_GRAPHS, make_model, nano_feeds, nano_graph, quantized_model, run_model
 
 from export.difference import relative_error
 from export.graph.half_graph import main, read_graph, to_half
 from export.graph.half_policy import DEFAULT_POLICY, HalfPolicy, half_policy
 from icseg.errors import PlanMismatchError
+from tests.export.graph.small_graphs import NANO_GRAPHS, make_model, nano_feeds, nano_graph, quantized_model, run_model
 
 TOLERANCE = 2e-3
 """Relative L2 error against FP32. FP16 rounds to 0.0005; a chain of layers measures 5e-5 to 9e-4, and onnxruntime's

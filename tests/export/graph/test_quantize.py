@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from small_graphs import run_model
 
 from export.difference import relative_error
 from export.graph.graph_file import halve_exact_weights, widen_weights
@@ -17,6 +16,7 @@ from export.graph.quantize import activations, collect, layers_to_quantize, quan
 from icseg.assets import nano_models
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MEMORY_ATTENTION
 from icseg.types import Array
+from tests.export.graph.small_graphs import run_model
 
 RANDOM = np.random.default_rng(3)
 INT8_ERROR = 0.02

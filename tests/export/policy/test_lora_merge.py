@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_policy import make_checkpoint
 from transformers import Qwen3VLForConditionalGeneration
 
-from export.policy.lora_merge import ADAPTER_NAME, CONFIG_NAME, merge_lora
+from export.policy.lora_merge import ADAPTER_NAME, merge_lora
 from export.policy.models import PolicyCheckpoint, find_policy, read_checkpoint
 from icseg.errors import PlanMismatchError
-
-QUERY = "model.language_model.layers.0.self_attn.q_proj"
-DOWN = "model.language_model.layers.1.mlp.down_proj"
-SHAPES = {QUERY: (256, 256), DOWN: (256, 512)}
+from tests.export.policy.tiny_policy import ADAPTED, QUERY, make_checkpoint, write_adapter
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> PolicyCheckpoint:
     return find_policy(str(make_checkpoint(tmp_path_factory.mktemp("tiny") / "tiny-vl")))
-
-
-def write_adapter(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(3)
-    tensors = {}
-    for name, (rows, columns) in SHAPES.items():
-        tensors[f"base_model.model.{name}.lora_A.weight"] = torch.randn(4, columns, generator=generator)
-        tensors[f"base_model.model.{name}.lora_B.weight"] = torch.randn(rows, 4, generator=generator)
-    folder.mkdir(exist_ok=True)
-    save_file(tensors, folder / ADAPTER_NAME)
-    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": False, "bias": "none", **changes}
-    (folder / CONFIG_NAME).write_text(json.dumps(config))
-    return tensors
 
 
 @pytest.mark.parametrize(("rslora", "scale"), [(False, 2.0), (True, 4.0)])
@@ -47,7 +29,7 @@ def test_merged(checkpoint: PolicyCheckpoint, tmp_path: Path, rslora: bool, scal
     assert before.keys() == after.keys()
     for name, weight in before.items():
         module = name.removesuffix(".weight")
-        if module not in SHAPES:
+        if module not in ADAPTED:
             assert torch.equal(after[name], weight)
             continue
         key = f"base_model.model.{module}"

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_policy import make_checkpoint, make_model, make_tokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from export.policy.limits import policy_limits
@@ -21,6 +20,7 @@ from icseg.dialogue.dialogue import Dialogue, Observation, Turn
 from icseg.dialogue.observations import CONTEXT_SIDE_PX, KEYFRAME_SIDE_PX
 from icseg.errors import ConfigError, PlanMismatchError
 from tests.conftest import make_frame
+from tests.export.policy.tiny_policy import make_checkpoint, make_model, make_tokenizer
 
 
 @pytest.fixture(scope="module")

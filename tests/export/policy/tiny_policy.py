@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
+from export.policy.lora_merge import ADAPTER_NAME, CONFIG_NAME
 from icseg.dialogue.chat.policy import load_prompt
 
 VOCABULARY = 1024
+QUERY = "model.language_model.layers.0.self_attn.q_proj"
+DOWN = "model.language_model.layers.1.mlp.down_proj"
+ADAPTED = {QUERY: (256, 256), DOWN: (256, 512)}
+"""The layers that ``write_adapter`` changes, with the shape of their weights."""
 SPECIAL = (
     "<|endoftext|>",
     "<|im_start|>",
@@ -103,3 +110,17 @@ def make_checkpoint(folder: Path, seed: int = 0) -> Path:
     }
     (folder / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     return folder
+
+
+def write_adapter(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
+    """Save a LoRA adapter of rank 4 for two layers, with ``changes`` to its config; returns its tensors."""
+    generator = torch.Generator().manual_seed(3)
+    tensors = {}
+    for name, (rows, columns) in ADAPTED.items():
+        tensors[f"base_model.model.{name}.lora_A.weight"] = torch.randn(4, columns, generator=generator)
+        tensors[f"base_model.model.{name}.lora_B.weight"] = torch.randn(rows, 4, generator=generator)
+    folder.mkdir(exist_ok=True)
+    save_file(tensors, folder / ADAPTER_NAME)
+    config = {"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": False, "bias": "none", **changes}
+    (folder / CONFIG_NAME).write_text(json.dumps(config))
+    return tensors

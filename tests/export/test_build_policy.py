@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_lora_merge import write_adapter
-from tiny_policy import make_checkpoint
 
 from export import build_policy as command
 from export.policy.calibration import write_calibration
@@ -21,11 +19,13 @@ from export.policy.edge_llm import DATASET_VARIABLE, EdgeLlm
 from export.policy.memory import GB, Available, memory_needs
 from export.policy.models import find_policy
 from export.policy.platform_check import Platform
+from export.stages import LEDGER_NAME
 from icseg.errors import ConfigError
 from icseg.policy_server.entry import load_entry
+from tests.export.policy.tiny_policy import make_checkpoint, write_adapter
 from tests.policy_server.scripted_edge_llm import free_port, install, is_running
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 REAL_TOOLS = ROOT / ".venv-edge-llm" / "bin"
 needs_edge_llm = pytest.mark.skipif(
     not (REAL_TOOLS / "tensorrt-edgellm-export").is_file(), reason="no Edge-LLM here; make edge-llm installs it"
@@ -112,7 +112,8 @@ def test_quantized(run: Any, tmp_path: Path, tools: Path, flag: str | None, meth
     assert entry.limits.max_image_tokens == 2688
     # what the quantizer did not save is put back
     assert (tmp_path / "policy" / "checkpoint" / "preprocessor_config.json").is_file()
-    assert not list((tmp_path / "policy").glob("*.part"))
+    made = {"calibration", "checkpoint", "logs", "onnx", "policy.json", LEDGER_NAME}
+    assert {path.name for path in (tmp_path / "policy").iterdir()} == made
 
 
 def test_resumed_and_done_again_when_an_input_changed(run: Any, tools: Path, tmp_path: Path) -> None:
@@ -128,6 +129,38 @@ def test_resumed_and_done_again_when_an_input_changed(run: Any, tools: Path, tmp
     assert code == 0, err
     assert list(json.loads(out)["seconds"]) == ["merge", "export"]
     assert load_entry(tmp_path / "policy").source_sha256 != plain
+    assert len(calls(tools)) == 2
+    # the merged weights lie where the plain ones lay
+    _, _, err = run("--fp16")
+    assert "copy: done already" not in err
+    assert load_entry(tmp_path / "policy").source_sha256 == plain
+    assert len(calls(tools)) == 3
+
+
+def test_a_dry_run_says_why_each_stage_would_run(run: Any, tmp_path: Path) -> None:
+    def reasons(*args: str) -> dict[str, str | None]:
+        code, out, err = run("--fp16", "--dry-run", "--json", *args)
+        assert code == 0, err
+        return {stage["stage"]: stage["reason"] for stage in json.loads(out)["stages"]}
+
+    never = "never ran"
+    assert reasons() == {"copy": never, "export": never, "build": never}
+    assert run("--fp16")[0] == 0
+    assert reasons() == {"copy": None, "export": None, "build": never}
+    assert "copy the checkpoint\n   done already" in run("--fp16", "--dry-run")[1]
+    write_adapter(tmp_path / "lora")
+    lora = reasons("--lora", str(tmp_path / "lora"))
+    assert lora == {"merge": never, "export": "changed: checkpoint", "build": never}
+    (tmp_path / "policy" / "onnx" / "model.onnx").unlink()
+    assert reasons()["export"] == "its files are missing or changed"
+
+
+def test_a_record_of_an_older_form_means_that_stages_run_again(run: Any, tools: Path, tmp_path: Path) -> None:
+    assert run("--fp16")[0] == 0
+    (tmp_path / "policy" / LEDGER_NAME).write_text('{"copy": "0f3a", "export": "77b1"}')
+    code, _, err = run("--fp16")
+    assert code == 0
+    assert "done already" not in err
     assert len(calls(tools)) == 2
 
 
@@ -264,7 +297,7 @@ def test_the_real_quantizer_knows_our_dataset(tmp_path: Path) -> None:
         "sys.argv[1:] = ['llm', '--help']; edge_llm_quantize.main()"
     )
     done = subprocess.run(
-        [str(REAL_TOOLS / "python"), "-c", code, str(ROOT / "export")],
+        [str(REAL_TOOLS / "python"), "-c", code, str(ROOT / "export" / "policy")],
         env={**os.environ, DATASET_VARIABLE: str(tmp_path)},
         capture_output=True,
         text=True,
