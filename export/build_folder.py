@@ -40,7 +40,7 @@ class BuildFolder:
         return self.manifest().image_size
 
     def manifest(self, part: str = SEGMENTER) -> Manifest:
-        """Of ``segmenter`` or ``graphs``.
+        """The manifest of a part that holds a segmenter: ``segmenter``, ``graphs`` or ``typed``.
 
         Raises:
             PlanMismatchError: as ``load_manifest``.
@@ -52,7 +52,7 @@ class BuildFolder:
         return self.root / CALIBRATION / f"{graph}.npz"
 
     def fp32_runners(self, threads: int = 0) -> dict[str, Runner]:
-        """Of the FP32 graphs, on ONNX Runtime's CPU provider.
+        """Runners of the FP32 graphs by name, on ONNX Runtime's CPU provider.
 
         Raises:
             PlanMismatchError: a graph is missing or not what the manifest says.

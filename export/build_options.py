@@ -23,15 +23,15 @@ class BuildOptions:
         segmenter: as ``find_segmenter`` takes it.
         policy: ``nano``, ``none``, or a vision-language model.
         target: one of ``TARGETS``.
-        precision: asked for.
+        precision: one of ``PRECISIONS``, the lowest that layers may have.
         resolution: side of the input; None for that of the weights.
         memory_slots: frames that memory attention sees.
-        compute_capability: of the GPU that plans are for; None for that of this machine.
+        compute_capability: that of the GPU that plans are for; None for that of this machine.
         calibration: ``sim`` or a folder of frames.
         output: the folder.
-        frames: of verification; 0 verifies nothing.
-        gates: of verification.
-        threads: of ONNX Runtime; 0 lets it decide.
+        frames: how many the verification compares; 0 verifies nothing.
+        gates: what the verification demands.
+        threads: how many ONNX Runtime uses; 0 lets it decide.
 
     Raises:
         ConfigError: a value is out of range.

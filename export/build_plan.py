@@ -3,8 +3,8 @@
     python -m export.build_plan models/nano/segmenter/memory_encoder.onnx memory_encoder.plan --fp16 --target 8.6
 
 Networks are strongly typed: the plan computes in the types of the graph. --fp16 and --int8 therefore convert the graph
-first (what stays FP32 is a table in half_policy.py) and keep the converted one beside the plan; --int8 wants a graph
-that is quantized already. The builder's log is kept beside the plan too. TensorRT for RTX builds for any --target
+first (what stays FP32 is a table in graph/half_policy.py) and keep the converted one beside the plan; --int8 wants a
+graph that is quantized already. The builder's log is kept beside the plan too. TensorRT for RTX builds for any --target
 without a GPU; tensorrt builds for the GPU of this machine.
 """
 
@@ -38,8 +38,8 @@ class PlanFacts:
 
     Attributes:
         engine, engine_version, compute_capability, precision, sha256: for the manifest.
-        nodes: of the ONNX graph.
-        layers: of TensorRT's network, before it is fused.
+        nodes: how many the ONNX graph has.
+        layers: how many TensorRT's network has, before it is fused.
         products: precision -> number of convolutions and matrix products that run in it.
         plan_bytes: size of the file.
         weights_bytes, activation_bytes: device memory, as the builder's log says; None where it does not.

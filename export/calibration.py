@@ -21,16 +21,19 @@ from icseg.types import Array, Frame, Prompt
 
 SIMULATED = "sim"
 SCENES, FRAMES, FPS = 6, 26, 7.5
+"""How many simulated scenes are tracked, how many frames of each, and the frames of a second of simulated time."""
 FIRST_SEED = 900_000
-"""Of the training split, and beyond every seed that training draws."""
+"""Seed of the first scene: in the training split, and beyond every seed that training draws."""
 WARM_UP = 8
 """Frames until every memory slot holds something."""
 STRIDE = 5
-"""Of recorded calls: neighbouring frames say the same. Odd, so that two things take turns."""
+"""Every fifth call of a graph is recorded: neighbouring frames say the same. Odd, so that two things take turns."""
 MIN_FRAMES = WARM_UP + STRIDE
+"""A clip with fewer frames gives no sample."""
 PROMPT_GRID = (0.25, 0.5, 0.75)
 """Shares of width and height where a user's frame is probed for things."""
 THINGS = 2
+"""How many things are followed in a clip."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,9 +88,9 @@ def record(
     """Track clips and keep what the graphs were fed with.
 
     Args:
-        runners: of the FP32 graphs, by name.
+        runners: the runners of the FP32 graphs, by name.
         make_tracker: a tracker on runners.
-        clips: of ``simulated_clips`` or ``folder_clips``.
+        clips: what ``simulated_clips`` or ``folder_clips`` gives.
 
     Returns:
         Graph name -> samples, each input name -> array.

@@ -21,8 +21,10 @@ from icseg.tracker.graphs import GRAPH_NAMES
 from icseg.tracker.tracker import Tracker
 
 MIN_FRAMES = 2 * STREAMS
+"""Frames of all streams together; a stream of one frame would show nothing of the memory."""
 DEFAULT_FRAMES = 500
 SAMPLES_PER_GRAPH = 8
+"""Recorded inputs on which a graph's outputs are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Gates:
             error says little about masks.
         mean_iou: precision -> mean IoU with the masks of the reference over the streams. Not higher for FP16 and INT8:
             two trackers that round differently part at doubtful edges, without either being worse.
-        loss_of_j_and_f: against the truth, where there is one.
+        loss_of_j_and_f: precision -> how much J&F against the truth may fall, where there is a truth.
     """
 
     graph_error: Mapping[str, float] = field(default_factory=lambda: {FLOAT32: 1e-3, FLOAT16: 0.05, INT8: 0.15})
@@ -50,7 +52,7 @@ class GraphCheck:
         graph: its name.
         precision: what the manifest says.
         output: the worst of its outputs.
-        relative_l2: of that output, mean over samples.
+        relative_l2: relative L2 error of that output, mean over samples.
         max_abs: largest difference of any of its numbers.
     """
 
@@ -150,7 +152,7 @@ def climb(
         precision: that was asked for: chooses the gates of the streams.
         precisions: got, by graph name.
         samples: recorded inputs by graph name.
-        frames: of the streams, in all.
+        frames: how many the streams have in all.
         gates: see ``Gates``.
         is_quiet: no progress bars.
 

@@ -19,6 +19,7 @@ from icseg.errors import PlanMismatchError
 
 _POINT_EMBEDDINGS = "prompt_encoder.point_embed"
 _THREE_LAYERS = r"(output_hypernetworks_mlps\.\d+|iou_prediction_head|pred_obj_score_head|object_pointer_proj)"
+"""Modules, in transformers' names, that are three Linear layers: numbered there, and named here by their place."""
 _RULES = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
@@ -61,6 +62,7 @@ _RULES = tuple(
         (_THREE_LAYERS + r"\.layers\.2\.", r"\1.proj_out."),
     )
 )
+"""Parts of Meta's names -> what stands there in transformers'; all of them are applied, in this order."""
 _DOWNSAMPLER = re.compile(r"\.mask_downsampler\.encoder\.(\d+)\.")
 """Convolution, norm and activation in turns, one group a halving; the last convolution stands alone."""
 
@@ -117,7 +119,7 @@ def load_meta_checkpoint(path: Path, resolution: int = 1024) -> Sam2VideoModel:
     """Read a checkpoint of any of the four sizes.
 
     Args:
-        path: of the ``.pt`` file.
+        path: the ``.pt`` file.
         resolution: side of the input the model is to run at.
 
     Returns:

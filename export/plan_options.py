@@ -50,7 +50,7 @@ class PlanOptions:
     Attributes:
         precision: one of ``PRECISIONS``, the lowest that must be in the graph.
         engine: ``tensorrt`` or ``tensorrt_rtx``; None for the one that is there.
-        compute_capability: of the GPU to build for, e.g. ``8.6``; None for the GPU of this machine.
+        compute_capability: that of the GPU to build for, e.g. ``8.6``; None for the GPU of this machine.
         profiles: input of dynamic shape -> its shapes.
         workspace_mb: most memory that a layer may use for itself, in MiB; None for all of the GPU's.
         timing_cache: file of measured tactics, read and extended, that makes the next build quick. TensorRT for RTX

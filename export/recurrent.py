@@ -17,15 +17,17 @@ from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, MaskBool, Prompt
 
 FPS, CLIP_FRAMES = 15.0, 150
+"""Frames of a second, and of one scene: a long stream goes through its scene forth and back as often as it needs."""
 FIRST_SEED = 910_000
-"""Of the validation split, beyond what training looks at."""
+"""Seed of the first scene: in the validation split, beyond what training looks at."""
 STREAMS, THINGS = 2, 2
+"""How many streams are compared, and how many things are followed in each."""
 KINDS_TO_FOLLOW = ("mug", "bottle")
 """Two of a kind are followed, so that they can be taken for each other."""
 SECOND_PROMPT_AT = 20
 """The first thing is prompted in the first frame, the second one here: a prompt in mid-stream."""
 SEEN_SHARE = 0.001
-"""Of the picture: two masks that are both smaller agree about nothing."""
+"""Share of the picture below which a mask is a speck: two masks that are both smaller agree about nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +45,10 @@ class Agreement:
 
     Attributes:
         at: number of the frame in its stream.
-        iou: of the two masks; 1 where both are empty.
+        iou: IoU of the two masks; 1 where both are empty.
         seen: at least one of the masks is more than a speck.
         is_swapped: the tested mask fits another thing's reference mask better than its own.
-        j_and_f: of the tested mask, and of the reference's, with the truth; empty without truth.
+        j_and_f: J&F of the tested mask, and of the reference's, with the truth; empty without truth.
     """
 
     at: list[int] = field(default_factory=list)
@@ -96,7 +98,7 @@ def compare(
 
     Args:
         tested, reference: trackers with one configuration.
-        streams: of ``simulated_streams``, or of one's own.
+        streams: what ``simulated_streams`` gives, or one's own.
         progress: called after each frame.
     """
     agreement = Agreement()
@@ -127,7 +129,7 @@ def simulated_streams(frames: int) -> Iterator[LongStream]:
     """Scenes of the validation split, forth and back until there are enough frames, half of them in each stream.
 
     Args:
-        frames: in all.
+        frames: how many there are in all.
 
     Raises:
         ConfigError: the ``sim`` extra is not installed.

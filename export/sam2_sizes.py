@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from transformers import Sam2VideoConfig
 
 STRIDE = 16
-"""Of the features that memory and decoder work on."""
+"""Pixels of the input, along a side, of one cell of the features that memory and decoder work on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Sam2Size:
     """What tells one size's encoder from another's.
 
     Attributes:
-        width: channels of the first stage; they double with each of the three others.
-        blocks: per stage.
+        width: channels of the first of four levels (Hiera calls them stages); they double with each of the others.
+        blocks: how many each level has.
         global_blocks: numbers of the blocks that attend to the whole map.
-        windows: side of the attention windows per stage.
-        heads: attention heads of the first stage; they double as the width does.
+        windows: side of the attention windows of each level.
+        heads: attention heads of the first level; they double as the width does.
         background: side of the learned positional map.
     """
 
@@ -55,7 +55,7 @@ def sam2_config(name: str, resolution: int = 1024) -> Sam2VideoConfig:
     if name not in SIZES:
         raise ValueError(f"SAM 2.1 size: expected one of {', '.join(SIZES)}, got {name!r}")
     size = SIZES[name]
-    widths = [size.width * 2**stage for stage in range(4)]
+    widths = [size.width * 2**level for level in range(4)]
     config = Sam2VideoConfig(
         vision_config={
             "model_type": "sam2_vision_model",
@@ -64,7 +64,7 @@ def sam2_config(name: str, resolution: int = 1024) -> Sam2VideoConfig:
                 "hidden_size": size.width,
                 "num_attention_heads": size.heads,
                 "embed_dim_per_stage": widths,
-                "num_attention_heads_per_stage": [size.heads * 2**stage for stage in range(4)],
+                "num_attention_heads_per_stage": [size.heads * 2**level for level in range(4)],
                 "blocks_per_stage": list(size.blocks),
                 "global_attention_blocks": list(size.global_blocks),
                 "window_size_per_stage": list(size.windows),
@@ -81,7 +81,7 @@ def at_resolution(config: Sam2VideoConfig, resolution: int) -> Sam2VideoConfig:
     """The configuration with every number that follows from the input's side; changed in place and returned.
 
     Raises:
-        ValueError: the resolution is not a positive multiple of 32: a stage's map would not have a whole side.
+        ValueError: the resolution is not a positive multiple of 32: a level's map would not have a whole side.
     """
     if resolution <= 0 or resolution % (2 * STRIDE):
         raise ValueError(f"resolution: expected a positive multiple of {2 * STRIDE}, got {resolution}")

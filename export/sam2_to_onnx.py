@@ -170,7 +170,7 @@ def export_segmenter(
         name: for people.
         source_sha256: fingerprint of the weights, for the manifest.
         memory_slots, pointer_slots: frames and object pointers that memory attention sees.
-        max_points: of one prompt, besides its box.
+        max_points: most points of one prompt, besides its box.
         progress: called after each graph.
 
     Returns:

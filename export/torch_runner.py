@@ -17,7 +17,7 @@ class TorchRunner:
 
     Args:
         module: takes the graph's inputs in their order, gives its outputs in theirs.
-        spec: of the graph.
+        spec: inputs and outputs of the graph.
         name: for errors.
     """
 

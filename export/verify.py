@@ -45,11 +45,11 @@ def verify_folder(
 
     Args:
         built: the folder.
-        part: of it, e.g. ``tensorrt``: what holds the segmenter that is verified.
+        part: subfolder of it that holds the segmenter to verify, e.g. ``tensorrt``.
         source: the weights, for PyTorch as the reference of single graphs, and of the streams of an FP32 build; None
             compares with the FP32 graphs of the folder.
         frames, gates, is_quiet: as ``climb``.
-        threads: of ONNX Runtime; 0 lets it decide.
+        threads: how many ONNX Runtime uses; 0 lets it decide.
 
     Raises:
         ConfigError: an FP32 build without its source: there is nothing to compare it with.

@@ -26,7 +26,7 @@ from training.eval_segmenter import follow
 THRESHOLDS = tuple(round(float(value), 1) for value in np.arange(0, 5.01, 0.5))
 FPS = 7.5
 FIRST_FRAME = 20
-"""Things rest before: nothing is absent."""
+"""Frames before this one are left out: things still rest, and nothing is absent."""
 
 
 def thresholds(scores: np.ndarray, js: np.ndarray, areas: np.ndarray) -> list[dict[str, float]]:

@@ -22,7 +22,7 @@ MIN_AREA_PX = 100
 VISIBLE_PX = 8
 """Below this a thing counts as not visible: its object score is trained towards "absent"."""
 JUMP_SHARE = 0.3
-"""Of augmented clips."""
+"""Share of the augmented clips in which the camera jumps."""
 JUMP_CROP = (0.7, 0.95)
 """Share of the picture's side that is seen after a jump."""
 
@@ -54,7 +54,7 @@ class ClipStore:
 
     Args:
         root: folder of the split.
-        side: of the pictures, in pixels, that the model needs.
+        side: side in pixels of the pictures that the model needs.
 
     Attributes:
         images: list of (N, T, S, S, 3) uint8 shards.
@@ -213,7 +213,7 @@ def sample_batch(
 
     Args:
         store: where from.
-        rng: of every choice.
+        rng: makes every choice.
         clips, frames, things: B, T, K.
         augmented: zoom, flip, colours, noise.
         still: every clip is one picture, held under a camera that drifts a little; T is not bounded by the store.

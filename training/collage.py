@@ -18,17 +18,19 @@ if TYPE_CHECKING:
     from training.clips import ClipStore
 
 FIRST_PASTED_ID = 240
-"""Above every id of a scene."""
+"""Id of the first pasted thing: above every id of a scene."""
 MIN_CUTOUT_PX = 350
-"""Of 320x320: what is smaller makes a blurred cut-out."""
+"""A thing with fewer visible pixels, in a picture of 320x320, makes a blurred cut-out."""
 MAX_TRIES = 1000
+"""Things that are drawn until one is large enough to be cut out."""
 SCALE = (0.7, 1.7)
-"""Of a cut-out: to its own size, or to that of the thing it is to hide."""
+"""Range of a cut-out's size over its own, or over that of the thing it is to hide."""
 MAX_DRIFT_PX = 22.0
-"""Of a pasted thing, per frame."""
+"""How far a pasted thing moves in a frame at most."""
 MAX_PASTED = 3
+"""Things that are pasted into one clip at most."""
 ALIKE_SHARE = 0.4
-"""Of things that hide another: in its colour, so that colour alone does not tell them apart."""
+"""Share of the things that hide another which get its colour, so that colour alone does not tell them apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from training.precision import half
 from training.segmenter_forward import Features
 
 STRIDE = 4
+"""Pixels of the input, along a side, of one cell of the head."""
 CLASSES = 1 + len(KINDS)
 UNNAMED_CLASS = -1
-"""Of things that have no name: their edges are taught, their class is not."""
+"""Class of things that have no name: their edges are taught, their class is not."""
 
 
 def class_of(kind: str) -> int:

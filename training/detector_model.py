@@ -14,11 +14,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 IMAGE_SIZE = 448
+"""Side of the input in pixels."""
 STRIDE = 4
+"""Pixels of the input, along a side, of one cell of the maps."""
 MAP_SIDE = IMAGE_SIZE // STRIDE
 BOX_UNIT_PX = 0.05 * IMAGE_SIZE
 """Distances are learned in this unit: half of a middling thing's side, so that the head's outputs are about 1."""
-PRIOR = 0.01
+FIRST_SCORE = 0.01
 """The head starts with this score everywhere; from 0.5 the empty table would swamp the first steps."""
 WEIGHTS_NAME = "model.safetensors"
 CONFIG_NAME = "model.json"
@@ -80,7 +82,7 @@ class NanoDetectorNet(nn.Module):
         self.head = nn.Conv2d(48, sum(self.sizes), 1)
         with torch.no_grad():
             self.head.bias.zero_()
-            self.head.bias[0] = -math.log((1 - PRIOR) / PRIOR)
+            self.head.bias[0] = -math.log((1 - FIRST_SCORE) / FIRST_SCORE)
             self.head.bias[1:5] = 0.5
 
     def features(self, pixels: Tensor) -> Tensor:

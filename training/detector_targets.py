@@ -12,13 +12,15 @@ import torch
 from training.clips import ClipStore, augment, normalise, repaint_background
 from training.detector_model import IMAGE_SIZE, MAP_SIDE, STRIDE
 
-SPREAD = 0.09
+BUMP_SPREAD = 0.09
 """Standard deviation of the target's bump as a share of the box's side. *Source:* TTFNet (alpha 0.54, over 6)."""
 MIN_SPREAD_CELLS = 0.5
+"""A bump is not narrower than this, in cells of the map."""
 MIN_AREA_PX = 0.0006 * IMAGE_SIZE**2
 """Things with fewer visible pixels of the input are neither asked for nor counted as wrong."""
 REPAINTED_SHARE = 0.4
-"""Of pictures whose table and room get other colours and patterns: there are more tables than the simulator has."""
+"""Share of the pictures whose table and room get other colours and patterns: there are more tables than the simulator
+has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ def targets_of(scenes: Sequence[tuple[list[TrueThing], np.ndarray]]) -> Targets:
 def _bump(x: int, y: int, box_px: tuple[float, float, float, float]) -> np.ndarray:
     """(h, w) Gaussian about a cell, as wide as the box suggests."""
     cells = np.arange(MAP_SIDE, dtype=np.float32)
-    wide = max(SPREAD * (box_px[2] - box_px[0]) / STRIDE, MIN_SPREAD_CELLS)
-    high = max(SPREAD * (box_px[3] - box_px[1]) / STRIDE, MIN_SPREAD_CELLS)
+    wide = max(BUMP_SPREAD * (box_px[2] - box_px[0]) / STRIDE, MIN_SPREAD_CELLS)
+    high = max(BUMP_SPREAD * (box_px[3] - box_px[1]) / STRIDE, MIN_SPREAD_CELLS)
     bump: np.ndarray = np.exp(-((cells - y) ** 2) / (2 * high**2))[:, None] * np.exp(
         -((cells - x) ** 2) / (2 * wide**2)
     )

@@ -37,12 +37,13 @@ from training.detector_targets import TrueThing, things_in
 from training.reliability import Judged, draw, reliability
 
 MATCH_IOU = 0.5
+"""A detection is of a true thing when their boxes overlap by this much."""
 UNCLEAR_SHARE = 0.3
 """A detection with this share of its box on things too little visible to be judged is neither right nor wrong."""
 RECALL_WEIGHT = 4.0
 """A thing that is missed is pointed past without a question; one too many costs a question."""
 LOWEST_SCORE = 0.02
-"""While calibrating, so that the curve sees wrong detections too."""
+"""Detections down to this score are kept while calibrating, so that the curve sees wrong ones too."""
 Detect = Callable[[ImageU8], list[Detection]]
 
 
@@ -54,7 +55,7 @@ class Tally:
         scores, is_right: of every judged detection.
         matched: true thing, detection and IoU of every right detection.
         truths: every true thing.
-        times_ms: of every call of the detector.
+        times_ms: how long every call of the detector took.
     """
 
     scores: list[float] = field(default_factory=list)

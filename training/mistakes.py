@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from training.clips import MIN_AREA_PX, ClipBatch
 
 MISTAKE_SHARE = 0.4
-"""Of things with wrong memories in some frames."""
+"""Share of the things that get wrong memories in some frames."""
 SWITCH_SHARE = 0.3
-"""Of the mistakes: the other thing instead of the right one, not both."""
+"""Share of the mistakes that show the other thing instead of the right one, not both."""
 LASTING_SHARE = 0.6
-"""Of the mistakes: to the end of the clip."""
-SURE = 6.0
+"""Share of the mistakes that last to the end of the clip."""
+SURE_LOGIT = 6.0
 """Logit of a mask that the tracker has no doubt about."""
 
 
@@ -41,14 +41,14 @@ class Mistakes:
         """(N, h, w) mask logits of a frame -> the same with its mistakes."""
         other = self.others[:, frame]
         gone = (self.is_switched & other.any((1, 2)))[:, None, None]
-        return torch.where(other, SURE, torch.where(gone, -SURE, logits))
+        return torch.where(other, SURE_LOGIT, torch.where(gone, -SURE_LOGIT, logits))
 
 
 def draw_mistakes(batch: ClipBatch, side: int, rng: np.random.Generator) -> Mistakes:
     """Choose wrong memories for the things of a batch, thing-major as the tracker follows them.
 
     Args:
-        batch: of (B, K, T, S, S) masks.
+        batch: its masks are (B, K, T, S, S).
         side: h = w of the mask logits.
     """
     clips, things, frames = batch.masks.shape[:3]

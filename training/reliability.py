@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 BINS = 10
+"""Bins of equal width over the confidence 0..1."""
 MIN_PER_BIN = 5
 """Bins with fewer are not drawn: their share means nothing."""
 

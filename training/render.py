@@ -30,17 +30,24 @@ from icseg.sim.things import KINDS
 from icseg.sim.unnamed import TRAIN_UNNAMED
 
 SIDE_PX = 320
+"""Side of the pictures that are kept; they are rendered at ``CAMERA_HW`` and squeezed."""
 CAMERA_HW = (480, 640)
 FRAMES_PER_CLIP = 6
 SPACING_S = (0.07, 0.35)
+"""Range of the time between a clip's frames."""
 SPEED_M_S = (0.2, 0.75)
+"""Range of the speed that things have at most."""
 AMBIGUOUS_SHARE = 0.3
+"""Share of the clips that show several things of one kind on purpose."""
 UNNAMED_SHARE = 0.5
-"""Of clips in which half of the things have no name."""
+"""Share of the clips in which half of the things have no name."""
 STILL_SHARE = 0.1
+"""Share of the clips in which no thing moves."""
 SWAYING_CAMERA_SHARE = 0.2
+"""Share of the clips whose camera sways."""
 CLIP_KEY = 77
-RESEED = 1_000_000
+"""Keeps the random numbers of a clip apart from those of its scene, which come from the same seed."""
+OTHER_LAYOUT_STEP = 1_000_000
 """Added to the seed of a scene that found no layout; far above any clip's number."""
 
 
@@ -69,7 +76,7 @@ def draw_clip(split: Split, number: int) -> tuple[SceneSpec, float]:
             )  # fmt: skip
             break
         except IcsegError:
-            seed += RESEED
+            seed += OTHER_LAYOUT_STEP
     if rng.random() < SWAYING_CAMERA_SHARE:
         camera = replace(scene.camera, swing_deg=(8.0, 3.0), shift_m=0.05, period_s=float(rng.uniform(3.0, 6.0)))
         scene = replace(scene, camera=camera)

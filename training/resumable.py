@@ -24,13 +24,13 @@ class ResumableRun(Generic[Model]):
     """AdamW on a cosine schedule with warm-up, an average of the weights, and every random state.
 
     Args:
-        path: of the checkpoint; taken up when it exists.
+        path: the checkpoint; taken up when it exists.
         model: with its initial weights.
         steps: optimizer steps in all; the schedule ends there.
         lr: peak learning rate.
-        seed: of ``rng``, from which all sampling is to be drawn.
-        ema_decay: of the average ``ema``, once it has warmed up.
-        weight_decay: of AdamW.
+        seed: starts ``rng``, from which all sampling is to be drawn.
+        ema_decay: decay of the average ``ema``, once it has warmed up.
+        weight_decay: that of AdamW.
         max_norm: gradients are scaled down to this.
     """
 

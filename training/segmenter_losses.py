@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
-NEARLY_RIGHT = 2.0
+SHARPENED_LOSS = 2.0
 """Cross-entropy by area above which a mask is wrong, not blunt: sharpening it would only empty it."""
 
 
@@ -36,7 +36,7 @@ def mask_loss(logits: torch.Tensor, target: torch.Tensor, sharpness: float) -> t
     probability = logits.sigmoid()
     overlap = (probability * target).sum((1, 2))
     dice = 1 - (2 * overlap + 1) / (probability.sum((1, 2)) + inside + 1)
-    return (1 - 0.7 * sharpness) * balanced + sharpness * by_area.clamp(max=NEARLY_RIGHT) + dice
+    return (1 - 0.7 * sharpness) * balanced + sharpness * by_area.clamp(max=SHARPENED_LOSS) + dice
 
 
 def mask_iou(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:

@@ -24,11 +24,15 @@ from training.target_head import TargetHead
 
 PROMPT_KINDS = ("box", "point", "both")
 PROMPT_SHARES = (0.35, 0.15, 0.5)
+"""How often each of ``PROMPT_KINDS`` is drawn."""
 MASK_PROMPT_SHARE = 0.1
-"""Of batches prompted by a rough mask instead of box or points."""
+"""Share of the batches that are prompted by a rough mask instead of box or points."""
 DENSE_WEIGHT = 0.5
+"""Weight of the dense head's loss beside that of the masks."""
 TARGET_WEIGHT = 0.5
+"""Weight of the target head's loss beside that of the masks."""
 ABSENT_WEIGHT = 4.0
+"""How much more a thing that is not visible counts in the loss of the object score than one that is."""
 SUPERVISED_SIDE = 160
 """Masks are judged at half the input side: twice the logits' resolution, where the runtime upsamples to."""
 
@@ -98,7 +102,7 @@ def track_clip(
     """Follow N things through T frames from a prompt in the first.
 
     Args:
-        features: of N * T frames, thing-major (thing 0's T frames first).
+        features: those of N * T frames, thing-major (thing 0's T frames first).
         masks: (N, T, S, S).
         mistakes: what to remember wrongly.
     """

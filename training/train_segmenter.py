@@ -33,6 +33,7 @@ from training.target_head import TargetHead
 CLIPS_TURNS = ("far", "image", "slow")
 """What the steps of the clips stage are about, by turns; with a frozen encoder ``image`` is ``far`` too."""
 EMA_DECAY = 0.998
+"""Share of itself that the average of the weights, which is what is saved, keeps at a step."""
 
 
 def sharpness_at(stage: str, progress: float) -> float:

@@ -15,7 +15,7 @@ from export.graph.quantize import activations, collect, quantize
 from icseg.types import Array
 
 MAX_JUDGED = 6
-"""Samples; each is run once for every calibrator."""
+"""Samples that calibrators are judged on; each is run once for every calibrator."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,7 +23,7 @@ class Choice:
     """What was chosen for one graph.
 
     Attributes:
-        method: of the least error.
+        method: the one of the least error.
         errors: method -> relative L2 error of the graph's worst output, mean over samples that were held out.
         thresholds: activation tensor -> absolute value that becomes 127.
         model: the quantized graph.
@@ -48,10 +48,10 @@ def choose(
 
     Args:
         model: in FP32, weights widened.
-        layers: that become INT8.
+        layers: names of those that become INT8.
         samples: inputs of the graph, at least two.
-        methods: to try.
-        threads: of ONNX Runtime; 0 lets it decide.
+        methods: those to try.
+        threads: how many ONNX Runtime uses; 0 lets it decide.
         progress: called after each method, and once before the first.
 
     Raises:

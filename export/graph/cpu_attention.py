@@ -20,8 +20,9 @@ TO_HEADS, TO_KEY_COLUMNS, KEY_COLUMNS = [0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1]
 """Permutations: (B, L, N, D) to (B, N, L, D); the same to (B, N, D, L); and (1, L, D) to (1, D, L)."""
 
 MIN_SCORES = 1 << 24
-"""Of a single head, to go through it in blocks. Fewer, as at 512, take no more memory than the rest of the graph, and
-the plain products are quicker: they are divided among threads evenly, and blocks of some 200 queries are not."""
+"""A single head is gone through in blocks from this many scores on. Fewer, as at 512, take no more memory than the rest
+of the graph, and the plain products are quicker: they are divided among threads evenly, and blocks of some 200 queries
+are not."""
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -34,7 +35,7 @@ class Attention:
         query: tensor as the first product takes it.
         key: the same before it was transposed.
         value: tensor as the second product takes it.
-        permutation: of the key's transpose.
+        permutation: axes of the key's transpose.
         bias: (keys,) tensor; None where nothing is masked.
         scale: factor of the scores.
         last: the second product.
@@ -55,7 +56,7 @@ def join_attention(graph: Rewriter, shapes: Shapes, *, min_scores: int = MIN_SCO
     Args:
         graph: exported.
         shapes: tensor -> its shape.
-        min_scores: of a single head; one with fewer stays as it is.
+        min_scores: a single head with fewer scores stays as it is.
     """
     for node in graph.graph.node:
         found = _find(graph, node, shapes) if node.op_type == "Softmax" else None

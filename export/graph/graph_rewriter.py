@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from icseg.types import Array
 
 DOMAIN = "com.microsoft"
-"""Of ONNX Runtime's own operators."""
+"""The domain of ONNX Runtime's own operators."""
 
 
 def shapes_of(model: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
@@ -55,7 +55,7 @@ class Rewriter:
         return readers[0] if is_alone and readers[0].op_type == operator else None
 
     def value(self, tensor: str) -> Array | None:
-        """Of a constant."""
+        """The values of a constant; None when the tensor is none."""
         item = self.constants.get(tensor)
         return None if item is None else numpy_helper.to_array(item)
 

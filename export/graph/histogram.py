@@ -16,10 +16,10 @@ METHODS: tuple[Method, ...] = get_args(Method)
 
 BINS = 2048
 LEVELS = 128
-"""Of one sign in INT8."""
+"""Values of one sign in INT8, zero among them."""
 PERCENTILE = 99.99
 MIN_THRESHOLD = 1e-6
-"""Of a tensor that is zero in all of the calibration: its scale must not be zero."""
+"""The least threshold, for a tensor that is zero in all of the calibration: its scale must not be zero."""
 
 
 class Histogram:

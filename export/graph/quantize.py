@@ -22,7 +22,7 @@ from icseg.tracker.graphs import IMAGE_ENCODER, MASK_DECODER, MEMORY_ATTENTION, 
 from icseg.types import Array
 
 HIGHEST = 127
-"""Symmetric: -128 is not used."""
+"""The highest INT8 level. Symmetric: -128 is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def layers_to_quantize(graph_name: str, graph: onnx.GraphProto, *, for_cpu: bool
     """Names of the layers that become INT8.
 
     Args:
-        graph_name: of the segmenter.
+        graph_name: one of the segmenter's graphs.
         graph: exported.
         for_cpu: the graph is for ONNX Runtime on a CPU: ``CPU_OPERATORS`` alone.
 
@@ -83,7 +83,7 @@ def collect(
         model: in FP32.
         tensors: names of activations; graph inputs are allowed.
         samples: inputs of the graph, by name.
-        threads: of ONNX Runtime; 0 lets it decide.
+        threads: how many ONNX Runtime uses; 0 lets it decide.
 
     Raises:
         ValueError: there is no sample, or a value is not finite.

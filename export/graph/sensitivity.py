@@ -25,6 +25,7 @@ from export.graph.quantize import KEPT, layers_to_quantize, quantize
 from icseg.errors import IcsegError
 
 SAMPLES = 4
+"""About how many samples a layer is judged on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class LayerCost:
 
 
 def layer_costs(built: BuildFolder, *, threads: int = 0, is_quiet: bool = True) -> list[LayerCost]:
-    """Of every layer that a build makes INT8, the most harmful first.
+    """What every layer costs that a build makes INT8, the most harmful first.
 
     Raises:
         PlanMismatchError, SourceError: the folder is incomplete.

@@ -28,7 +28,7 @@ from icseg.sim.truth import SimFrame
 
 SAMPLES_NAME = "samples.jsonl"
 _SPACING = 5
-"""Frames between two of a dialogue: about two seconds at 15 a second, as the session samples them."""
+"""Frames from one that a dialogue shows to the next: all six span about two seconds, as the session samples them."""
 
 
 @dataclass(frozen=True, slots=True)

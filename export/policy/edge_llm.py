@@ -21,7 +21,7 @@ DATASET = "icseg"
 DATASET_VARIABLE = "EDGELLM_QUANT_DATASET_ICSEG"
 """Edge-LLM's own convention for where a dataset lies: prefix and the dataset's name."""
 SAMPLES = 128
-"""Image calibration takes no more than these, whatever it is asked for."""
+"""Samples of the calibration set: image calibration takes no more, whatever it is asked for."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENVIRONMENT = _ROOT / ".venv-edge-llm" / "bin"

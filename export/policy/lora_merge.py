@@ -26,9 +26,10 @@ _PLAIN = {
     "alpha_pattern": (None, {}),
     "fan_in_fan_out": (None, False),
 }
+"""Settings of an adapter -> values with which it is W + scale * B A and nothing else."""
 _PREFIX = "base_model.model."
-# Names in memory -> names in files, where the two differ.
 _RENAMES = (("model.language_model.", "model."), ("model.visual.", "visual."))
+"""Beginnings of a module's name in memory and in files, where the two differ."""
 
 
 def merge_lora(checkpoint: PolicyCheckpoint, adapter: Path, output: Path) -> int:

@@ -18,6 +18,7 @@ from icseg.errors import ConfigError
 GB = 10**9
 _MARGIN = 1 * GB
 _MARGIN_BUILD = 2 * GB
+"""What a stage, and the building of engines, needs on top of the model's size."""
 PACKED = {"fp16": 1.0, "int8_sq": 0.65, "int4_awq": 0.45}
 """Size of a quantized checkpoint over FP16: weights of 8 or 4.13 bits; embeddings, head and vision tower stay FP16."""
 

@@ -70,7 +70,7 @@ def detect_platform(python: Path, root: Path = Path("/"), ask: Ask | None = None
     """Look at this machine; loads no library and touches no GPU state.
 
     Args:
-        python: of Edge-LLM's environment: TensorRT must be importable there.
+        python: the Python of Edge-LLM's environment: TensorRT must be importable there.
         root: where ``/proc`` and ``/etc`` are.
         ask: runs a command and returns its output, or None when it fails.
     """

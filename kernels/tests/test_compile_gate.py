@@ -10,7 +10,7 @@ from resource_use import ARCHITECTURES, BUDGET, KERNELS, nvcc, nvcc_version, res
 MOST_REGISTERS = 64
 """With 256 threads a block four blocks fit a multiprocessor, with any compiler."""
 MOST_SHARED_BYTES = 48 * 1024
-"""Of a block, without asking for more."""
+"""Shared memory that a block has without asking for more."""
 
 needs_nvcc = pytest.mark.skipif(nvcc() is None, reason="no nvcc on PATH: the CUDA sources were not compiled")
 

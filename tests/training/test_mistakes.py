@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from training.clips import ClipBatch, rough_masks  # noqa: E402
-from training.mistakes import SURE, draw_mistakes  # noqa: E402
+from training.mistakes import SURE_LOGIT, draw_mistakes  # noqa: E402
 
 SIDE, FRAMES = 80, 6
 
@@ -43,8 +43,8 @@ def test_spoilt_logits_add_or_exchange() -> None:
     assert added.any()
     assert exchanged.any()
     assert (spoilt[added, 4, 4] == 2.0).all()
-    assert (spoilt[exchanged, 4, 4] == -SURE).all()
-    assert (spoilt[is_wrong, 12, 12] == SURE).all()
+    assert (spoilt[exchanged, 4, 4] == -SURE_LOGIT).all()
+    assert (spoilt[is_wrong, 12, 12] == SURE_LOGIT).all()
 
 
 def test_rough_masks_lie_about_where_the_mask_is() -> None:
