@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from export import build_policy as command
+from export.policy import plan
 from export.policy.calibration import write_calibration
 from export.policy.edge_llm import DATASET_VARIABLE, EdgeLlm
 from export.policy.memory import GB, Available, memory_needs
@@ -78,6 +79,9 @@ def tools(tmp_path: Path) -> Path:
 def run(
     tmp_path: Path, model: Path, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Any:
+    # a whole set takes seconds, and the program that would read it is scripted
+    monkeypatch.setattr(plan, "SAMPLES", 7)
+
     def call(*args: str, platform: Platform = BARE) -> tuple[int, str, str]:
         monkeypatch.setattr(command, "detect_platform", lambda python: platform)
         given = [] if "--finish" in args else [str(model), "--output", str(tmp_path / "policy")]
