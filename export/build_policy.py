@@ -84,7 +84,9 @@ def build_policy(options: PolicyOptions) -> PolicyBuild:
     write_entry(output, plan.entry)
     result.not_built_because = ["it was not asked for"] if options.build == "no" else platform.problems()
     if not result.not_built_because:
-        _build_engines(result, ledger, tools, options.ready_timeout_s)
+        engines = _engine_stage(plan.entry, plan.checkpoint_fingerprint(), output, tools, options.ready_timeout_s)
+        _run(engines, ledger, result)
+        result.is_built = True
     return result
 
 
@@ -95,8 +97,9 @@ def finish_policy(folder: Path, *, tools: Path | None = None, ready_timeout_s: f
     found.check_version()
     read_checkpoint(folder / entry.checkpoint, entry.model)
     detect_platform(found.folder / "python").check()
-    result = PolicyBuild(folder, entry)
-    _build_engines(result, Ledger(folder), found, ready_timeout_s)
+    ledger, result = Ledger(folder), PolicyBuild(folder, entry)
+    _run(_engine_stage(entry, ledger.maker_of(f"{CHECKPOINT}/"), folder, found, ready_timeout_s), ledger, result)
+    result.is_built = True
     return result
 
 
@@ -117,13 +120,9 @@ def _run(stage: Stage, ledger: Ledger, result: PolicyBuild) -> None:
     _say(f"{stage.name}: {f'{done.seconds:.1f} s' if done.ran else 'done already'}")
 
 
-def _build_engines(result: PolicyBuild, ledger: Ledger, tools: EdgeLlm, timeout_s: float) -> None:
-    _run(_engine_stage(result.entry, result.output.absolute(), tools, timeout_s), ledger, result)
-    result.is_built = True
-
-
-def _engine_stage(entry: PolicyEntry, output: Path, tools: EdgeLlm, timeout_s: float) -> Stage:
+def _engine_stage(entry: PolicyEntry, checkpoint: str, folder: Path, tools: EdgeLlm, timeout_s: float) -> Stage:
     """Start the server once: it builds on its first start and keeps the engines, and it proves that they load."""
+    output = folder.absolute()
 
     def run(work: Path) -> None:
         log = output / LOGS / f"{BUILD_STAGE}.log"
@@ -134,7 +133,11 @@ def _engine_stage(entry: PolicyEntry, output: Path, tools: EdgeLlm, timeout_s: f
     def show_wait(seconds: float, line: str) -> None:
         show_progress(BUILD_STAGE, seconds, line)
 
-    inputs = {"entry": json.dumps(asdict(entry), sort_keys=True), "folder": str(output)}
+    inputs = {
+        "checkpoint": checkpoint,
+        "entry": json.dumps(asdict(entry), sort_keys=True),
+        "folder": str(output),
+    }
     return Stage(BUILD_STAGE, "build the engines and load them once", inputs, [BUILT_NAME], run)
 
 
@@ -144,7 +147,7 @@ def dry_run(options: PolicyOptions) -> dict[str, Any]:
     plan = plan_policy(options, find_policy(options.model), tools)
     platform = detect_platform(tools.folder / "python")
     output = options.output.absolute()
-    engines = _engine_stage(plan.entry, output, tools, options.ready_timeout_s)
+    engines = _engine_stage(plan.entry, plan.checkpoint_fingerprint(), output, tools, options.ready_timeout_s)
     programs = {**plan.programs, BUILD_STAGE: Program(plan.entry.serve_command(output, tools.server))}
     ledger, stages = Ledger(options.output), []
     for stage in (*plan.stages, engines):

@@ -88,6 +88,10 @@ class Ledger:
         made: dict[str, _Made] = entry["files"]
         return set(made) == set(stage.outputs) and all(_is_there(self.folder / name, made[name]) for name in made)
 
+    def maker_of(self, output: str) -> str:
+        """Fingerprint of the finished stage that made an output; empty when there is none on record."""
+        return next((str(one.get("fingerprint")) for one in self._entries.values() if output in one["files"]), "")
+
     def reason_to_run(self, stage: Stage) -> str | None:
         """Why a stage has to run, for a dry run; None when it is done."""
         if self.is_done(stage):

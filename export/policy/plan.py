@@ -92,6 +92,10 @@ class PolicyPlan:
     programs: Mapping[str, Program]
     entry: PolicyEntry
 
+    def checkpoint_fingerprint(self) -> str:
+        """Changes when the checkpoint that is served, and that engines are built from, has to be made again."""
+        return next(stage.fingerprint() for stage in self.stages if f"{CHECKPOINT}/" in stage.outputs)
+
     def warnings(self) -> list[str]:
         """What the user should know before it starts."""
         if self.checkpoint.architecture.coordinates == "pixels":

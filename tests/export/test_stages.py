@@ -151,3 +151,5 @@ def test_a_stage_that_another_one_wrote_over_is_done_again(tmp_path: Path) -> No
         assert Ledger(tmp_path).run(stage).ran
     assert (tmp_path / "model" / "deep" / "a").read_text() == "1"
     assert Ledger(tmp_path).reason_to_run(merge) == "never ran"
+    assert Ledger(tmp_path).maker_of("model/") == copy.fingerprint()
+    assert Ledger(tmp_path).maker_of("other/") == ""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import multiprocessing
 import os
+import runpy
 import subprocess
 import sys
+import tempfile
+import traceback
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,18 +22,41 @@ pytestmark = pytest.mark.skipif(find_spec("mujoco") is None, reason="needs the s
 ROOT = Path(__file__).resolve().parents[2]
 
 
+PROCESSES = multiprocessing.get_context("forkserver")
+# Seconds of imports, once and not for every script; none of them chooses a renderer.
+PROCESSES.set_forkserver_preload(["torch", "transformers.models.sam2_video.modeling_sam2_video", "onnxscript"])
+
+
 def run(*arguments: str) -> str:
-    """A script of the repository in a process of its own; its standard output."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    """A script of the repository, or after ``-m`` a module, in a process of its own; its standard output."""
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = PROCESSES.Process(target=run_as_main, args=(arguments, out, err))
+        process.start()
+        process.join()
+        assert process.exitcode == 0, err.read_text()[-3000:] if err.exists() else process.exitcode
+        return out.read_text()
+
+
+def run_as_main(arguments: tuple[str, ...], out: Path, err: Path) -> None:
+    """What ``python`` with these arguments does, in this process."""
+    os.chdir(ROOT)
+    with (
+        out.open("w") as stdout,
+        err.open("w") as stderr,
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+    ):
+        try:
+            if arguments[0] == "-m":
+                sys.argv = list(arguments[1:])
+                runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+            else:
+                sys.argv = list(arguments)
+                runpy.run_path(arguments[0], run_name="__main__")
+        except Exception:
+            traceback.print_exc()
+            raise
 
 
 def rows(path: Path) -> list[dict[str, float]]:
@@ -48,7 +76,12 @@ def detector_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def render(folder: Path, *options: str) -> Path:
     sizes = ("--train-clips", "12", "--val-clips", "6", "--clips-per-shard", "6")
-    run("training/render.py", "--out", str(folder), *sizes, *options, "--workers", "2")
+    command = [sys.executable, "training/render.py", "--out", str(folder), *sizes, *options, "--workers", "2"]
+    done = subprocess.run(
+        command, check=False, capture_output=True, text=True, cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
     shards = sorted(path.name for path in (folder / "train").iterdir())
     assert shards == ["clips-0000.json", "clips-0000.npz", "clips-0001.json", "clips-0001.npz"]
     return folder
