@@ -70,7 +70,7 @@ def make_tracker(folder: Path, facts: SegmenterFacts | None = None, *, condition
     }
     runners[MEMORY_ENCODER] = RoundingRunner(runners[MEMORY_ENCODER])
     facts = facts or SegmenterFacts.from_mapping(manifest.image_size, manifest.facts)
-    return Tracker(runners, manifest, facts, TrackerConfig.plain_sam2(conditioning_slots=conditioning_slots))
+    return Tracker(runners, manifest, facts, TrackerConfig(conditioning_slots=conditioning_slots))
 
 
 def compare_stream(

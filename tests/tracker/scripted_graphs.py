@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from icseg.assets import nano_models
 from icseg.errors import BackendError
-from icseg.inference.manifest import Manifest
+from icseg.inference.manifest import Manifest, read_manifest
 from icseg.inference.runner_scripted import ScriptedRunner
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
@@ -17,11 +18,14 @@ from icseg.tracker.graphs import (
     SegmenterFacts,
     graph_specs,
 )
+from icseg.tracker.loading import model_config
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import Array, Frame
 
 SIZE = 32
+NANO = model_config(read_manifest(nano_models() / "segmenter"))
+"""The settings that the nano model brings with it: its gates and windows."""
 
 FACTS = SegmenterFacts(
     image_size=SIZE,
@@ -98,7 +102,7 @@ class ScriptedGraphs:
         side = self.facts.feature_side
         return {"memory_features": np.ones((1, self.facts.memory_width, side, side), np.float32)}
 
-    def tracker(self, config: TrackerConfig | None = None) -> Tracker:
+    def tracker(self, config: TrackerConfig = NANO) -> Tracker:
         manifest = Manifest(
             kind="segmenter",
             name="scripted",

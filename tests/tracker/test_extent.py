@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scripted_graphs import ScriptedGraphs, make_frame
+from scripted_graphs import NANO, ScriptedGraphs, make_frame
 
 from icseg.errors import ConfigError
 from icseg.tracker.extent import GROWTH_PER_FRAME, Extent
@@ -78,7 +80,7 @@ def grown_frame(index: int) -> Frame:
 
 @pytest.mark.parametrize(("max_growth", "remembered"), [(1.1, 1), (UNBOUNDED, 2)])
 def test_a_mask_far_too_large_is_not_remembered(max_growth: float, remembered: int) -> None:
-    tracker = ScriptedGraphs().tracker(TrackerConfig(max_growth=max_growth))
+    tracker = ScriptedGraphs().tracker(replace(NANO, max_growth=max_growth))
     state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))
     result = tracker.step(state, grown_frame(1)).objects[1]
     assert not result.is_lost
@@ -87,7 +89,7 @@ def test_a_mask_far_too_large_is_not_remembered(max_growth: float, remembered: i
 
 @pytest.mark.parametrize(("share", "remembered"), [(0.3, 1), (0.0, 2)])
 def test_a_sliver_is_shown_but_not_remembered(share: float, remembered: int) -> None:
-    tracker = ScriptedGraphs().tracker(TrackerConfig(write_min_share=share, min_piece_share=0.0))
+    tracker = ScriptedGraphs().tracker(replace(NANO, write_min_share=share, min_piece_share=0.0))
     state = tracker.start(make_frame(0), Prompt((16.0, 12.0, 32.0, 24.0)))
     frame = make_frame(1)
     hidden = frame.image.copy()

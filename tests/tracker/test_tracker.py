@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
+from scripted_graphs import FACTS, NANO, SIZE, ScriptedGraphs, make_frame
 
 from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
@@ -98,7 +99,7 @@ def test_a_lost_object_is_a_result_and_is_not_remembered() -> None:
 
 def test_doubtful_masks_are_not_remembered() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig(write_min_iou=0.6))
+    tracker = graphs.tracker(replace(NANO, write_min_iou=0.6))
     state = tracker.start(make_frame(0), BOX)
     graphs.iou_score = 0.5
     tracker.step(state, make_frame(1))
@@ -107,7 +108,7 @@ def test_doubtful_masks_are_not_remembered() -> None:
 
 def test_scraps_of_an_absent_object_are_not_shown_but_what_a_person_points_at_is() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig(visible_min_iou=0.4))
+    tracker = graphs.tracker(replace(NANO, visible_min_iou=0.4))
     graphs.iou_score = 0.3
     state = tracker.start(make_frame(0), BOX)
     assert state.latest is not None
@@ -159,9 +160,7 @@ def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
     assert attended(state) == 2
 
 
-@pytest.mark.parametrize(
-    ("config", "area"), [(TrackerConfig(window_scale=100), 8 * 12), (TrackerConfig.plain_sam2(), 16 * 12)]
-)
+@pytest.mark.parametrize(("config", "area"), [(replace(NANO, window_scale=100), 8 * 12), (TrackerConfig(), 16 * 12)])
 def test_a_prompted_mask_stays_in_its_box(config: TrackerConfig, area: int) -> None:
     # the bright block is 16 px wide, and a cell 8; the box says that the left half is enough
     graphs = ScriptedGraphs()
@@ -201,7 +200,7 @@ def test_a_thing_is_looked_at_through_a_window_that_follows_it() -> None:
 
 def test_without_a_box_or_a_scale_the_whole_image_is_looked_at() -> None:
     graphs = ScriptedGraphs()
-    for tracker, prompt in ((graphs.tracker(), POINT), (graphs.tracker(TrackerConfig.plain_sam2()), BOX)):
+    for tracker, prompt in ((graphs.tracker(), POINT), (graphs.tracker(TrackerConfig()), BOX)):
         state = tracker.start(make_frame(0), prompt)
         tracker.step(state, make_frame(1))
         assert state.tracks[0].window is None
@@ -209,9 +208,9 @@ def test_without_a_box_or_a_scale_the_whole_image_is_looked_at() -> None:
         assert np.array_equal(graphs.feeds[IMAGE_ENCODER]["image"], expected)
 
 
-def test_plain_sam2_remembers_everything() -> None:
+def test_sam2s_own_memory_holds_everything() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig.plain_sam2())
+    tracker = graphs.tracker(TrackerConfig())
     graphs.iou_score = 0.0
     state = tracker.start(make_frame(0), BOX)
     tracker.step(state, make_frame(1, is_visible=False))
@@ -243,7 +242,7 @@ def test_a_prompt_in_a_new_frame_tracks_the_others() -> None:
 
 
 def test_removed_objects_free_their_place() -> None:
-    tracker = ScriptedGraphs().tracker(TrackerConfig(max_objects=1))
+    tracker = ScriptedGraphs().tracker(replace(NANO, max_objects=1))
     state = tracker.start(make_frame(0), BOX, object_id=1)
     with pytest.raises(ValueError, match="at most 1 objects at once, already tracking \\[1\\]"):
         tracker.add_prompt(state, make_frame(1), 2, BOX)
@@ -366,7 +365,7 @@ def test_the_shipped_model_draws_small_things_better_through_windows() -> None:
         prompts.append(Prompt((box[0] + 320, box[1] + 240, box[2] + 320, box[3] + 240)))
     mean_j = {}
     for scale in (3.0, 100.0):
-        tracker = load_tracker(nano_models() / "segmenter", threads=1, config=TrackerConfig(window_scale=scale))
+        tracker = load_tracker(nano_models() / "segmenter", threads=1, config=replace(NANO, window_scale=scale))
         found = tracker.segment(Frame(wide, 0, 0), prompts).objects.values()
         mean_j[scale] = np.mean([jaccard(one.mask, truth) for one, truth in zip(found, truths, strict=True)])
     assert mean_j[3.0] > mean_j[100.0] + 0.05

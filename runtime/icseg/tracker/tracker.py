@@ -60,9 +60,9 @@ class Tracker:
         runners: Mapping[str, Runner],
         manifest: Manifest,
         facts: graphs.SegmenterFacts,
-        config: TrackerConfig | None = None,
+        config: TrackerConfig,
     ) -> None:
-        self.config = config or TrackerConfig()
+        self.config = config
         self.manifest = manifest
         self._runners = dict(runners)
         self.facts = facts
