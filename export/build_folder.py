@@ -9,6 +9,7 @@ from pathlib import Path
 from icseg.inference.manifest import Manifest, load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
+from icseg.mask_ops.mask_ops import choose_mask_ops
 from icseg.tracker.graphs import GRAPH_NAMES, SegmenterFacts
 from icseg.tracker.loading import KIND, model_config
 from icseg.tracker.state import TrackerConfig
@@ -77,4 +78,4 @@ def tracker_maker(manifest: Manifest, config: TrackerConfig | None = None) -> Ca
     """
     facts = SegmenterFacts.from_mapping(manifest.image_size, manifest.facts)
     chosen = model_config(manifest) if config is None else config
-    return lambda runners: Tracker(runners, manifest, facts, chosen)
+    return lambda runners: Tracker(runners, manifest, facts, chosen, choose_mask_ops("native"))

@@ -10,6 +10,8 @@ from icseg.assets import nano_models
 from icseg.errors import BackendError
 from icseg.inference.manifest import Manifest, read_manifest
 from icseg.inference.runner_scripted import ScriptedRunner
+from icseg.mask_ops import native
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
     MASK_DECODER,
@@ -102,7 +104,7 @@ class ScriptedGraphs:
         side = self.facts.feature_side
         return {"memory_features": np.ones((1, self.facts.memory_width, side, side), np.float32)}
 
-    def tracker(self, config: TrackerConfig = NANO) -> Tracker:
+    def tracker(self, config: TrackerConfig = NANO, mask_ops: MaskOps = native) -> Tracker:
         manifest = Manifest(
             kind="segmenter",
             name="scripted",
@@ -117,7 +119,7 @@ class ScriptedGraphs:
             tools={},
             facts=self.facts.as_mapping(),
         )
-        return Tracker(self.runners, manifest, self.facts, config)
+        return Tracker(self.runners, manifest, self.facts, config, mask_ops)
 
 
 def make_frame(index: int, *, is_visible: bool = True, hw: tuple[int, int] = (48, 64)) -> Frame:

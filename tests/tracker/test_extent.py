@@ -9,6 +9,7 @@ import pytest
 from scripted_graphs import NANO, ScriptedGraphs, make_frame
 
 from icseg.errors import ConfigError
+from icseg.mask_ops import native
 from icseg.tracker.extent import GROWTH_PER_FRAME, Extent
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import UNBOUNDED, TrackerConfig
@@ -26,12 +27,12 @@ def blocks(*windows: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def main_piece(logits: np.ndarray, before: np.ndarray, extent: Extent) -> np.ndarray:
-    return Pieces.of(logits).of_one_thing(before, extent, 1.1).kept_logits
+    return Pieces.of(logits, native).of_one_thing(before, extent, 1.1).kept_logits
 
 
 def test_extent_of_a_mask() -> None:
-    assert Extent.of(blocks((3, 5, 13, 13)) > 0) == Extent(10.0, 8.0, 80.0)
-    assert Extent.of(np.zeros((4, 4), bool)) == Extent(0.0, 0.0, 0.0)
+    assert Extent.of(blocks((3, 5, 13, 13)) > 0, native) == Extent(10.0, 8.0, 80.0)
+    assert Extent.of(np.zeros((4, 4), bool), native) == Extent(0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_the_limit_follows_growth_slowly_and_never_shrinks() -> None:
 
 def test_a_piece_far_off_is_left_out_and_one_that_fits_stays() -> None:
     before = blocks((3, 5, 13, 13)) > 0
-    thing = Extent.of(before)
+    thing = Extent.of(before, native)
     hidden_in_the_middle = blocks((3, 5, 6, 13), (10, 5, 13, 13))
     assert main_piece(hidden_in_the_middle, before, thing) is hidden_in_the_middle
     # the neighbour is the larger one, but it is not where the thing was
@@ -69,7 +70,7 @@ def test_a_piece_far_off_is_left_out_and_one_that_fits_stays() -> None:
 def test_one_piece_is_shown_however_large() -> None:
     before = blocks((3, 5, 13, 13)) > 0
     grown = blocks((3, 5, 33, 13))
-    assert main_piece(grown, before, Extent.of(before)) is grown
+    assert main_piece(grown, before, Extent.of(before, native)) is grown
 
 
 def grown_frame(index: int) -> Frame:

@@ -12,6 +12,7 @@ from scripted_graphs import FACTS, NANO, SIZE, ScriptedGraphs, make_frame
 from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
 from icseg.evaluation.metrics import jaccard
+from icseg.mask_ops import native
 from icseg.mask_ops.image_input import normalise_image
 from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
 from icseg.tracker.graphs import (
@@ -142,12 +143,12 @@ def test_specks_are_left_out_and_pieces_stay() -> None:
     logits[2:12, 2:12] = 5.0  # 100
     logits[2:12, 14:16] = 4.0  # a piece of 20, seen past something in front
     logits[18, 18] = 2.0  # a speck
-    clean = Pieces.of(logits).without_specks(0.1).kept_logits
+    clean = Pieces.of(logits, native).without_specks(0.1).kept_logits
     assert (clean > 0).sum() == 120
     assert clean[18, 18] == -2.0
-    assert Pieces.of(clean).without_specks(0.1).kept_logits is clean
+    assert Pieces.of(clean, native).without_specks(0.1).kept_logits is clean
     empty = np.full((4, 4), -1.0, np.float32)
-    assert Pieces.of(empty).without_specks(0.5).kept_logits is empty
+    assert Pieces.of(empty, native).without_specks(0.5).kept_logits is empty
 
 
 def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:

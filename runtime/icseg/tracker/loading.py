@@ -14,6 +14,7 @@ from icseg.errors import ConfigError, PlanMismatchError
 from icseg.inference.graph_loading import load_graph
 from icseg.inference.manifest import MANIFEST_NAME, Manifest, SettingValue, load_manifest, read_manifest
 from icseg.inference.runner_onnxruntime import CPU_PROVIDER
+from icseg.mask_ops.mask_ops import MaskOpsName, choose_mask_ops
 from icseg.settings import described, from_values
 from icseg.tracker.graphs import GRAPH_NAMES, SegmenterFacts, graph_specs
 from icseg.tracker.state import TrackerConfig
@@ -110,6 +111,7 @@ def load_tracker(
     providers: Sequence[str] = (CPU_PROVIDER,),
     threads: int = 0,
     config: TrackerConfig | None = None,
+    mask_ops: MaskOpsName = "native",
 ) -> Tracker:
     """A tracker, each graph on the engine that its manifest names.
 
@@ -118,10 +120,12 @@ def load_tracker(
         providers: ONNX Runtime's execution providers, most wanted first; plans take none.
         threads: of ONNX Runtime, within one operator on the CPU; 0 lets it decide.
         config: how the tracker remembers; None: as ``model_settings`` has it.
+        mask_ops: which twin of the mask operations it uses: compiled, or numpy's definition of them.
 
     Raises:
         PlanMismatchError: the folder is not what its manifest says, or not what this version of icseg uses.
         BackendError: an engine, a provider or a GPU is not available, or cannot load a graph.
+        ConfigError: there are no mask operations of that name.
         ValueError: the configuration does not fit the graphs, e.g. more conditioning slots than memory slots.
     """
     manifest = load_manifest(folder, kind=KIND)
@@ -144,4 +148,4 @@ def load_tracker(
         )
         for name, spec in graph_specs(facts).items()
     }
-    return Tracker(runners, manifest, facts, own if config is None else config)
+    return Tracker(runners, manifest, facts, own if config is None else config, choose_mask_ops(mask_ops))

@@ -150,7 +150,7 @@ class TrackState:
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """Of the objects tracked now, in the order of their places."""
+        """The caller's numbers of the objects tracked now, in the order of their places."""
         return tuple(track.object_id for track in self.tracks if track.object_id is not None)
 
     def active(self) -> Iterator[tuple[int, ObjectTrack]]:
