@@ -76,6 +76,8 @@ class ScriptedGraphs:
     def _recorded(self, name: str, answer):  # type: ignore[no-untyped-def]
         def run(feeds: Mapping[str, Array]) -> Mapping[str, Array]:
             self.feeds[name] = {key: value.copy() for key, value in feeds.items()}
+            # what was kept of an earlier run without a copy is NaN by now
+            assert all(np.isfinite(value).all() for value in feeds.values()), f"{name}: a feed that is not finite"
             if self.fails == name:
                 raise BackendError(f"{name}: scripted failure")
             return answer(feeds)
