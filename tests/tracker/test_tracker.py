@@ -12,8 +12,9 @@ from scripted_graphs import FACTS, NANO, SIZE, ScriptedGraphs, make_frame
 from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
 from icseg.evaluation.metrics import jaccard
-from icseg.mask_ops import native
+from icseg.mask_ops import native, reference
 from icseg.mask_ops.image_input import normalise_image
+from icseg.mask_ops.mask_ops import choose_mask_ops
 from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
@@ -27,7 +28,7 @@ from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
-from icseg.types import Frame, Prompt
+from icseg.types import Frame, Prompt, TrackResult
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
 POINT = Prompt(points_image_px=((20.0, 20.0),), point_labels=(1,))
@@ -370,3 +371,98 @@ def test_the_shipped_model_draws_small_things_better_through_windows() -> None:
         found = tracker.segment(Frame(wide, 0, 0), prompts).objects.values()
         mean_j[scale] = np.mean([jaccard(one.mask, truth) for one, truth in zip(found, truths, strict=True)])
     assert mean_j[3.0] > mean_j[100.0] + 0.05
+
+
+def moving_frame(index: int) -> Frame:
+    """A bright thing that wanders and grows, and something beside it that comes and goes."""
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[20 + index : 30 + 2 * index, 20 + 4 * index : 32 + 5 * index] = 200
+    if index % 3 == 2:
+        image[60:64, 20 + 4 * index : 24 + 4 * index] = 150
+    return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+
+@pytest.mark.parametrize("config", [NANO, TrackerConfig()], ids=["gates and windows", "SAM 2's own memory"])
+def test_both_twins_of_the_mask_operations_give_the_same_results(
+    config: TrackerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results: dict[str, list[TrackResult]] = {}
+    for name in ("native", "reference"):
+        graphs = ScriptedGraphs()
+        tracker = graphs.tracker(config, choose_mask_ops(name))  # type: ignore[arg-type]
+        with monkeypatch.context() as patch:
+            if name == "reference":
+                for operation in ("connected_components", "mask_box_area", "upsample_threshold"):
+                    patch.setattr(native, operation, None)  # nothing of the other twin is used
+            state = tracker.start(moving_frame(0), Prompt((20.0, 20.0, 32.0, 30.0)))
+            tracker.add_prompt(state, moving_frame(1), 2, POINT)
+            results[name] = [tracker.step(state, moving_frame(index)) for index in range(2, 9)]
+        memory = state.tracks[0].bank.attend().memory_features
+        assert np.isfinite(memory).all()
+    assert any(not one.objects[1].is_lost for one in results["native"])
+    for ours, theirs in zip(results["native"], results["reference"], strict=True):
+        for object_id, found in ours.objects.items():
+            other = theirs.objects[object_id]
+            assert np.array_equal(found.mask, other.mask)
+            assert (found.box_image_px, found.area_px, found.is_lost) == (
+                other.box_image_px,
+                other.area_px,
+                other.is_lost,
+            )
+
+
+def test_mask_operations_are_chosen_by_name() -> None:
+    assert choose_mask_ops("native") is native
+    assert choose_mask_ops("reference") is reference
+    with pytest.raises(ConfigError, match="mask_ops: expected native or reference, got 'cuda'"):
+        choose_mask_ops("cuda")  # type: ignore[arg-type]
+    assert load_tracker(nano_models() / "segmenter", threads=1).mask_ops is native
+    assert load_tracker(nano_models() / "segmenter", threads=1, mask_ops="reference").mask_ops is reference
+
+
+def test_what_is_remembered_of_each_thing_is_its_own() -> None:
+    """The memory encoder runs once a thing in a frame, and its outputs are good until the next run only."""
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker(TrackerConfig())
+    state = tracker.start(make_frame(0), BOX, object_id=1)
+    tracker.add_prompt(state, make_frame(1), 2, POINT)
+    tracker.step(state, make_frame(2))
+    for track, held in zip(state.tracks, (3, 2), strict=False):
+        view = track.bank.attend()
+        is_held = view.memory_mask == 0
+        assert is_held.sum() == held
+        assert (view.memory_features[is_held] == 1).all()
+        assert (view.object_pointers[view.pointer_mask == 0] == 1).all()
+
+
+def test_what_a_thing_is_compared_with_follows_its_window() -> None:
+    """Its extent and its mask are kept in cells of the window through which the next frame is seen."""
+    tracker = ScriptedGraphs().tracker()
+
+    def frame(index: int, left: int, side: int) -> Frame:
+        image = np.zeros((96, 128, 3), np.uint8)
+        image[20 : 20 + side, left : left + side] = 255
+        return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+    state = tracker.start(frame(0, 20, 12), Prompt((20.0, 20.0, 32.0, 32.0)))
+    place = state.tracks[0]
+    assert place.window is not None
+    assert (place.window.width, place.window.height) == (48, 36)
+    for index, left in enumerate(range(26, 56, 6), 1):
+        tracker.step(state, frame(index, left, 12))
+        assert place.window is not None
+        assert place.before is not None
+        rows, cols = np.nonzero(place.before)
+        cell_px = place.window.width / place.before.shape[1], place.window.height / place.before.shape[0]
+        assert place.window.left + cols.min() * cell_px[0] == pytest.approx(left, abs=2 * cell_px[0])
+        assert place.window.left + (cols.max() + 1) * cell_px[0] == pytest.approx(left + 12, abs=2 * cell_px[0])
+        assert place.window.top + rows.min() * cell_px[1] == pytest.approx(20, abs=2 * cell_px[1])
+    moved = place.window
+    assert moved is not None
+    assert moved.left > 20
+    # prompted as a larger thing it gets a larger window, and what it measures there is the same in pixels
+    tracker.add_prompt(state, frame(9, 40, 24), 1, Prompt((40.0, 20.0, 64.0, 44.0)))
+    assert place.window is not None
+    assert place.extent is not None
+    assert (place.window.width, place.window.height) == (96, 72)
+    assert place.extent.width * 96 / 8 == pytest.approx(24, abs=12)
