@@ -29,6 +29,7 @@ from icseg.tracker.loading import load_tracker
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
 from icseg.types import Frame, Prompt, TrackResult
+from icseg.window import Window
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
 POINT = Prompt(points_image_px=((20.0, 20.0),), point_labels=(1,))
@@ -435,34 +436,61 @@ def test_what_is_remembered_of_each_thing_is_its_own() -> None:
         assert (view.object_pointers[view.pointer_mask == 0] == 1).all()
 
 
+FINE = replace(FACTS, image_size=128)
+"""32 cells a side: a few pixels each of the pictures below."""
+
+
+def bright_frame(index: int, x0: int, y0: int, x1: int, y1: int) -> Frame:
+    """(192, 256), bright in a box."""
+    image = np.zeros((192, 256, 3), np.uint8)
+    image[y0:y1, x0:x1] = 255
+    return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+
 def test_what_a_thing_is_compared_with_follows_its_window() -> None:
-    """Its extent and its mask are kept in cells of the window through which the next frame is seen."""
-    tracker = ScriptedGraphs().tracker()
+    """Its mask and its extent are kept in cells of the window through which the next frame is seen."""
+    tracker = ScriptedGraphs(FINE).tracker()
+    state = tracker.start(bright_frame(0, 40, 40, 72, 64), Prompt((40.0, 40.0, 72.0, 64.0)))
+    place = state.tracks[0]
+    assert place.window == Window(8, 16, 96, 72)
+    tracker.step(state, bright_frame(1, 60, 40, 92, 64))
+    assert place.window == Window(28, 16, 96, 72)  # it moved with the thing, by 20 pixels
+    assert place.before is not None
+    rows, cols = np.nonzero(place.before)
+    # cells of 3 x 2.25 pixels, rounded to the nearest
+    assert (cols.min(), cols.max() + 1) == pytest.approx((32 / 3, 64 / 3), abs=1)
+    assert (rows.min(), rows.max() + 1) == pytest.approx((24 / 2.25, 48 / 2.25), abs=1)
+    # prompted as something twice as large, it is seen through a window twice as large: as many cells as before
+    tracker.add_prompt(state, bright_frame(2, 60, 40, 124, 88), 1, Prompt((60.0, 40.0, 124.0, 88.0)))
+    assert place.window is not None
+    assert (place.window.width, place.window.height) == (192, 144)
+    assert place.extent is not None
+    assert (place.extent.width, place.extent.height) == pytest.approx((64 / 6, 48 / 4.5), abs=1)
+    # what was prompted too large shrinks to what was found, in cells of the closer window
+    tracker.add_prompt(state, bright_frame(3, 60, 40, 92, 64), 1, Prompt((60.0, 40.0, 124.0, 88.0)))
+    assert place.window is not None
+    assert place.window.width < 110
+    assert place.extent is not None
+    cell_px = place.window.width / 32
+    assert place.extent.width == pytest.approx(32 / cell_px, abs=2)
+    assert place.extent.area == pytest.approx(32 * 24 / (cell_px * place.window.height / 32), rel=0.25)
 
-    def frame(index: int, left: int, side: int) -> Frame:
-        image = np.zeros((96, 128, 3), np.uint8)
-        image[20 : 20 + side, left : left + side] = 255
-        return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
 
-    state = tracker.start(frame(0, 20, 12), Prompt((20.0, 20.0, 32.0, 32.0)))
+@pytest.mark.parametrize(
+    ("whole", "half"),
+    [((100, 80, 160, 100), (100, 80, 130, 100)), ((100, 60, 120, 105), (100, 60, 120, 83))],
+    ids=["wide", "high"],
+)
+def test_a_half_hidden_thing_is_looked_for_as_large_as_ever(
+    whole: tuple[int, int, int, int], half: tuple[int, int, int, int]
+) -> None:
+    tracker = ScriptedGraphs(FINE).tracker()
+    state = tracker.start(bright_frame(0, *whole), Prompt(tuple(map(float, whole))))  # type: ignore[arg-type]
     place = state.tracks[0]
     assert place.window is not None
-    assert (place.window.width, place.window.height) == (48, 36)
-    for index, left in enumerate(range(26, 56, 6), 1):
-        tracker.step(state, frame(index, left, 12))
-        assert place.window is not None
-        assert place.before is not None
-        rows, cols = np.nonzero(place.before)
-        cell_px = place.window.width / place.before.shape[1], place.window.height / place.before.shape[0]
-        assert place.window.left + cols.min() * cell_px[0] == pytest.approx(left, abs=2 * cell_px[0])
-        assert place.window.left + (cols.max() + 1) * cell_px[0] == pytest.approx(left + 12, abs=2 * cell_px[0])
-        assert place.window.top + rows.min() * cell_px[1] == pytest.approx(20, abs=2 * cell_px[1])
-    moved = place.window
-    assert moved is not None
-    assert moved.left > 20
-    # prompted as a larger thing it gets a larger window, and what it measures there is the same in pixels
-    tracker.add_prompt(state, frame(9, 40, 24), 1, Prompt((40.0, 20.0, 64.0, 44.0)))
-    assert place.window is not None
-    assert place.extent is not None
-    assert (place.window.width, place.window.height) == (96, 72)
-    assert place.extent.width * 96 / 8 == pytest.approx(24, abs=12)
+    size = place.window.width
+    assert size == 180
+    for index in range(1, 4):
+        assert not tracker.step(state, bright_frame(index, *half)).objects[1].is_lost
+        assert place.window.width == size
+        assert place.extent is not None
