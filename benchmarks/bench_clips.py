@@ -6,7 +6,7 @@ and comes back, or else moves.
 - ``true_box``: a session that is shown the true box in the first frame, and then looks whether the mask is still right.
 - ``dialogue``: a command that fits it, the simulated person's answers, and what the session then tracks.
 - ``tracker_alone``: the tracker prompted with the true box, and nobody who looks again.
-- ``as_sam2``: as ``tracker_alone`` with every frame remembered and shown (``TrackerConfig.plain_sam2``), on every third
+- ``as_sam2``: as ``tracker_alone`` with every frame remembered and shown (``TrackerConfig``'s defaults), on every third
   clip.
 - ``unseen_kinds``: ``true_box`` and ``tracker_alone`` on shapes that no training saw (``sim/unnamed.py``).
 
@@ -164,7 +164,7 @@ def main() -> None:
     )
     args = parser.parse_args()
     tracker = load_tracker(args.engines / "segmenter", threads=args.threads)
-    as_sam2 = load_tracker(args.engines / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
+    as_sam2 = load_tracker(args.engines / "segmenter", threads=args.threads, config=TrackerConfig())
     policy = CandidatesPolicy(load_detector(args.engines / "detector", threads=args.threads))
     rows, unseen, failures = [], [], Failures()
     with (

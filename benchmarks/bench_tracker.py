@@ -111,7 +111,7 @@ def quantize_case(folder: Path, threads: int) -> dict[str, onnx.ModelProto]:
     frames, prompt = load_clip(folder / "clip.npz")
     tracker = load_tracker(source, threads=threads)
     clip = Clip(frames[:CALIBRATED_FRAMES], {1: prompt}, {})
-    make_tracker = tracker_maker(tracker.manifest, TrackerConfig.plain_sam2())
+    make_tracker = tracker_maker(tracker.manifest, TrackerConfig())
     samples = record(tracker.runners, make_tracker, iter([clip]))
     quantized = {}
     for name in GRAPH_NAMES:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from export.sam2_to_onnx import export_segmenter
-from export.segmenter_source import find_segmenter
+from export.segmenter_source import NANO, find_segmenter
 from icseg.evaluation.metrics import jaccard
 from icseg.sim.scene import make_scene
 from icseg.sim.table import SimulatedTable, stream
@@ -166,7 +166,13 @@ def main(argv: list[str] | None = None) -> None:
         folder = args.run / name_of(size)
         model.save_pretrained(folder / "weights")
         source = find_segmenter(str(folder / "weights"))
-        export_segmenter(model, folder, name=name_of(size), source_sha256=source.fingerprint)
+        export_segmenter(
+            model,
+            folder,
+            name=name_of(size),
+            source_sha256=source.fingerprint,
+            settings=find_segmenter(NANO).settings,
+        )
         tracker = load_tracker(folder, threads=args.threads)
         rows.append(
             {

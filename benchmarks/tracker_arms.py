@@ -103,7 +103,7 @@ def main() -> None:
     args = parser.parse_args()
     frames, prompt = load_clip(args.case / "clip.npz")
     precision = ICSEG.get(args.arm, "float32")
-    tracker = load_tracker(args.case / precision / "segmenter", threads=args.threads, config=TrackerConfig.plain_sam2())
+    tracker = load_tracker(args.case / precision / "segmenter", threads=args.threads, config=TrackerConfig())
     if args.arm in ICSEG:
         steps = run_icseg(tracker, frames, prompt)
     else:

@@ -9,8 +9,9 @@ from pathlib import Path
 from icseg.inference.manifest import Manifest, load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
+from icseg.mask_ops.mask_ops import choose_mask_ops
 from icseg.tracker.graphs import GRAPH_NAMES, SegmenterFacts
-from icseg.tracker.loading import KIND
+from icseg.tracker.loading import KIND, model_config
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 
@@ -66,6 +67,15 @@ class BuildFolder:
 
 
 def tracker_maker(manifest: Manifest, config: TrackerConfig | None = None) -> Callable[[Mapping[str, Runner]], Tracker]:
-    """Trackers of one model on any runners."""
+    """Trackers of one model on any runners.
+
+    Args:
+        manifest: of the model.
+        config: how they remember; None: as the model's settings have it.
+
+    Raises:
+        PlanMismatchError: the manifest has facts or settings that this version of icseg does not know.
+    """
     facts = SegmenterFacts.from_mapping(manifest.image_size, manifest.facts)
-    return lambda runners: Tracker(runners, manifest, facts, config)
+    chosen = model_config(manifest) if config is None else config
+    return lambda runners: Tracker(runners, manifest, facts, chosen, choose_mask_ops("native"))

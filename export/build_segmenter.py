@@ -39,7 +39,6 @@ from export.verify import verification_inputs, verify_folder
 from export.verify_report import REPORT, write_report
 from icseg.inference.manifest import FLOAT16, FLOAT32, INT8, MANIFEST_NAME, sha256_of, write_manifest
 from icseg.tracker.graphs import GRAPH_NAMES
-from icseg.tracker.state import TrackerConfig
 
 QUANTIZED, CHOICES = "quantized", "calibrators.json"
 BUILT_BY = "export/build_engines.py"
@@ -77,6 +76,7 @@ class SegmenterBuild:
             "weights": self.source.fingerprint,
             "resolution": str(options.resolution),
             "memory slots": str(options.memory_slots),
+            "settings": json.dumps(self.source.settings, sort_keys=True),
             "tools": tools,
             "exporter": code_fingerprint("sam2_*.py", "graph/graph_file.py", "graph/layers.py"),
         }
@@ -126,6 +126,7 @@ class SegmenterBuild:
                 work / GRAPHS,
                 name=self.source.name,
                 source_sha256=self.source.fingerprint,
+                settings=self.source.settings,
                 memory_slots=self.options.memory_slots,
                 progress=bar.update,
             )
@@ -133,8 +134,7 @@ class SegmenterBuild:
     def _calibrate(self, work: Path) -> None:
         built, calibration = self.built, self.options.calibration
         runners = built.fp32_runners(self.options.threads)
-        # every frame is remembered, so that doubtful ones are calibrated for as well
-        make_tracker = tracker_maker(built.manifest(GRAPHS), TrackerConfig.plain_sam2())
+        make_tracker = tracker_maker(built.manifest(GRAPHS))
         folder = None if calibration == SIMULATED else Path(calibration)
         total = SCENES * FRAMES if folder is None else len(frame_files(folder))
         with tqdm(total=total, desc="calibration", unit="frame", disable=self.is_quiet) as bar:

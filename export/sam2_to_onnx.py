@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,15 @@ from export.sam2_memory_attention import MemoryAttention
 from export.sam2_wrappers import ImageEncoder, MaskDecoder, MemoryEncoder
 from export.segmenter_source import find_segmenter
 from icseg.errors import IcsegError
-from icseg.inference.manifest import FLOAT32, ONNXRUNTIME, Manifest, ModelFile, sha256_of, write_manifest
+from icseg.inference.manifest import (
+    FLOAT32,
+    ONNXRUNTIME,
+    Manifest,
+    ModelFile,
+    SettingValue,
+    sha256_of,
+    write_manifest,
+)
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
 from icseg.tracker.graphs import (
     FIXED_TOKENS,
@@ -42,6 +50,7 @@ from icseg.tracker.graphs import (
     SegmenterFacts,
     graph_specs,
 )
+from icseg.tracker.loading import sam2_settings
 from icseg.types import Array
 
 OPSET = 18
@@ -50,6 +59,8 @@ IMAGE_STD = (0.229, 0.224, 0.225)
 TOLERANCE = 1e-4
 """Relative L2 error of an output against torch, both in FP32: sums in another order over at most 30,000 keys give
 1e-6 to 1e-5; a wrong operator gives 1e-2 and more."""
+
+_CONDITIONING = "tracker.conditioning_slots"
 
 FORBIDDEN_OPERATORS = frozenset({"If", "Loop", "Scan", "OneHot", "NonZero", "Shape", "Range", "Where", "ScatterND"})
 """Data-dependent control flow or shapes, which TensorRT refuses or runs slowly; none is needed."""
@@ -157,6 +168,7 @@ def export_segmenter(
     *,
     name: str,
     source_sha256: str,
+    settings: Mapping[str, SettingValue] | None = None,
     memory_slots: int = 7,
     pointer_slots: int = 16,
     max_points: int = 8,
@@ -169,6 +181,7 @@ def export_segmenter(
         out_dir: made if it is not there.
         name: for people.
         source_sha256: fingerprint of the weights, for the manifest.
+        settings: of the runtime, for which the model was tuned, by full name; what is not named is as SAM 2 has it.
         memory_slots, pointer_slots: frames and object pointers that memory attention sees.
         max_points: most points of one prompt, besides its box.
         progress: called after each graph.
@@ -195,11 +208,16 @@ def export_segmenter(
             progress()
     finally:
         model.set_attn_implementation(previous)
-    write_manifest(out_dir, _manifest_of(out_dir, name, source_sha256, facts))
+    own = sam2_settings() | dict(settings or {})
+    # a slot has to be left for frames that hold no prompt
+    own[_CONDITIONING] = min(int(own[_CONDITIONING]), memory_slots - 1, pointer_slots - 1)
+    write_manifest(out_dir, _manifest_of(out_dir, name, source_sha256, facts, own))
     return errors
 
 
-def _manifest_of(out_dir: Path, name: str, source_sha256: str, facts: SegmenterFacts) -> Manifest:
+def _manifest_of(
+    out_dir: Path, name: str, source_sha256: str, facts: SegmenterFacts, settings: dict[str, SettingValue]
+) -> Manifest:
     files = {graph: f"{graph}.onnx" for graph in GRAPH_NAMES}
     return Manifest(
         kind="segmenter",
@@ -216,6 +234,7 @@ def _manifest_of(out_dir: Path, name: str, source_sha256: str, facts: SegmenterF
         calibration_sha256="",
         tools=tool_versions(),
         facts=facts.as_mapping(),
+        settings=settings,
     )
 
 
@@ -242,6 +261,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.out_dir,
         name=options.name or source.name,
         source_sha256=source.fingerprint,
+        settings=source.settings,
         memory_slots=options.memory_slots,
         pointer_slots=options.pointer_slots,
         max_points=options.max_points,

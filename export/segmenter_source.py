@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -17,11 +17,14 @@ from transformers import Sam2VideoConfig, Sam2VideoModel
 from export.meta_checkpoint import load_meta_checkpoint
 from export.sam2_sizes import at_resolution
 from icseg.errors import ConfigError, PlanMismatchError
-from icseg.inference.manifest import sha256_of
+from icseg.inference.manifest import SettingValue, sha256_of
+from icseg.tracker.loading import check_settings, sam2_settings
 
 NANO = "nano"
 _NANO_FOLDER = Path(__file__).resolve().parents[1] / "models" / "nano" / "segmenter"
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_SETTINGS = "settings.json"
+"""Beside weights that a tracker was tuned for: what goes into the manifest of every folder that is made of them."""
 _MODEL_TYPES = ("sam2_video",)
 
 
@@ -33,11 +36,14 @@ class SegmenterSource:
         name: for manifests and people.
         fingerprint: SHA-256 over the files that the model is made from.
         load: reads them; float32, evaluation mode, at the resolution that was asked for.
+        settings: of the runtime, for which the model was tuned, by full name: those of ``settings.json`` beside the
+            weights, and SAM 2's own where there is no such file.
     """
 
     name: str
     fingerprint: str
     load: Callable[[], Sam2VideoModel]
+    settings: dict[str, SettingValue] = field(default_factory=sam2_settings)
 
 
 def find_segmenter(text: str, resolution: int | None = None) -> SegmenterSource:
@@ -50,7 +56,7 @@ def find_segmenter(text: str, resolution: int | None = None) -> SegmenterSource:
 
     Raises:
         ConfigError: nothing is there under that name; says how to get it.
-        PlanMismatchError: what is there is not a SAM 2 video model.
+        PlanMismatchError: what is there is not a SAM 2 video model, or has settings that no tracker can have.
         ValueError: as ``at_resolution``.
     """
     if text == NANO:
@@ -83,7 +89,23 @@ def _folder(folder: Path, name: str, resolution: int | None) -> SegmenterSource:
     if kind not in _MODEL_TYPES:
         raise PlanMismatchError(f"{folder}: expected a model of type {' or '.join(_MODEL_TYPES)}, got {kind!r}")
     hashes = "".join(sha256_of(folder / file) for file in (_CONFIG, _WEIGHTS))
-    return SegmenterSource(name, hashlib.sha256(hashes.encode()).hexdigest(), lambda: _load(folder, resolution))
+    fingerprint = hashlib.sha256(hashes.encode()).hexdigest()
+    return SegmenterSource(name, fingerprint, lambda: _load(folder, resolution), _settings(folder))
+
+
+def _settings(folder: Path) -> dict[str, SettingValue]:
+    path = folder / _SETTINGS
+    if not path.is_file():
+        return sam2_settings()
+    hint = "correct it, or delete it for SAM 2's own"
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PlanMismatchError(f"{path}: not JSON: {error}; {hint}") from error
+    if not isinstance(values, dict) or not all(isinstance(value, SettingValue) for value in values.values()):
+        raise PlanMismatchError(f"{path}: expected full names and plain values, got {values!r}; {hint}")
+    check_settings(values, path, hint)
+    return values
 
 
 def _load(folder: Path, resolution: int | None) -> Sam2VideoModel:

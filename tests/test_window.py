@@ -52,6 +52,49 @@ def test_it_rests_until_the_thing_is_off_its_middle_or_of_another_size() -> None
     assert window.following((280, 190, 360, 240), HW, 4, 1).width == 320
 
 
+@pytest.mark.parametrize(
+    ("shift", "left", "top"),
+    [
+        # a sixth of 240 x 180 pixels is 40 and 30: so far the thing may go along either side
+        ((40, 0), 200, 100),
+        ((-40, 0), 200, 100),
+        ((0, 30), 200, 100),
+        ((0, -30), 200, 100),
+        ((41, 0), 241, 100),
+        ((-41, 0), 159, 100),
+        ((0, 31), 200, 131),
+        ((0, -31), 200, 69),
+        ((41, 30), 241, 100),
+        ((40, 31), 200, 131),
+        ((41, 31), 241, 131),
+    ],
+)
+def test_it_moves_along_the_side_where_the_thing_is_off_by_more_than_a_sixth(
+    shift: tuple[int, int], left: int, top: int
+) -> None:
+    window = Window(200, 100, 240, 180)
+    x, y = 320 + shift[0], 190 + shift[1]
+    followed = window.following((x - 30, y - 30, x + 30, y + 30), HW, 3, 1)
+    assert followed == Window(left, top, 240, 180)
+    assert (followed is window) is (followed == window)
+
+
+@pytest.mark.parametrize(("width", "expected"), [(70, 200), (71, 284), (36, 200), (35, 140)])
+def test_it_keeps_its_size_up_to_a_factor_of_one_and_four_tenths(width: int, expected: int) -> None:
+    # wanted is four times the thing's width: 280 of 200 is just as much as it may be, and 140 too little
+    window = Window(220, 165, 200, 150)
+    followed = window.following((320 - width / 2, 239, 320 + width / 2, 241), HW, 4, 1)
+    assert followed.width == expected
+
+
+def test_whole_pixels_of_an_image_of_any_size() -> None:
+    assert Window.whole((7, 9)) == Window(0, 0, 9, 7)
+    assert Window(1, 2, 3, 4).hw == (4, 3)
+    assert Window.around((4.0, 3.0, 4.2, 3.2), (7, 9), 1.5, 0.0) == Window(4, 3, 1, 1)
+    assert Window.around((0, 0, 1, 1), (100, 200), 3, 500) == Window.whole((100, 200))
+    assert Window(10, 20, 5, 5).box_in_image((1, 2, 3, 4)) == (11, 22, 13, 24)
+
+
 def test_it_follows_a_thing_up_to_the_border_however_little_way_it_has() -> None:
     window = Window.around((300, 130, 400, 270), HW, 3, 1)
     assert (window.left, window.width) == (70, 560)
@@ -111,6 +154,16 @@ def test_cells_of_one_window_seen_through_another() -> None:
     moved = window.cells_in(Window(120, 100, 100, 100), cells)
     assert np.array_equal(moved[:, :8], cells[:, 2:])
     assert not moved[:, 8:].any()
+    above = window.cells_in(Window(100, 80, 100, 100), cells)
+    assert np.array_equal(above[2:], cells[:8])
+    assert not above[:2].any()
+    closer = window.cells_in(Window(125, 125, 50, 50), cells)
+    rows, cols = np.nonzero(closer)
+    assert (rows.min(), rows.max(), cols.min(), cols.max(), closer.sum()) == (3, 6, 3, 6, 16)
+    full = np.ones((10, 10), np.bool_)
+    assert window.cells_in(Window(50, 50, 200, 200), full).sum() == 25
+    apart = window.cells_in(Window(300, 100, 100, 100), full)
+    assert not apart.any()
     larger = window.cells_in(Window(50, 50, 200, 200), cells)
     assert larger.sum() == 1 or larger.sum() == 4
     rows, cols = np.nonzero(larger)
@@ -121,4 +174,5 @@ def test_cells_of_one_window_seen_through_another() -> None:
 def test_a_box_is_widened_about_its_middle() -> None:
     box = widened((10, 10, 20, 20), 40, 5)
     assert box == (-5, 10, 35, 20)
+    assert widened((10, 10, 20, 20), 6, 30) == (10, 0, 20, 30)
     assert box_center(box) == (15, 15)

@@ -260,7 +260,7 @@ def test_a_text_that_is_refused_says_which_and_why(ops: CudaMaskOps, text: bytes
 
 
 def test_nothing_waits_and_the_second_time_nothing_is_allocated(ops: CudaMaskOps, stream: HostStream) -> None:
-    """What a recording needs."""
+    """What a capture needs."""
     logits, image = InterfaceArray(logits_of((40, 64))), InterfaceArray(np.zeros((37, 41, 3), np.uint8))
 
     def work() -> list[object]:

@@ -14,11 +14,11 @@ import numpy as np
 from icseg.geometry import box_center
 from icseg.types import Box, ImageU8, MaskBool, ObjectResult, Prompt
 
-MAX_DRIFT = 1 / 6
-"""Of the window's sides: how far the thing's middle may be from its own along either before it moves along that one. A
-window at rest is best: its memories lie where they lay."""
-MAX_MISFIT = 1.4
-"""How many times larger or smaller than wanted it may become before it is drawn anew."""
+RESTING_SHARE = 1 / 6
+"""A window rests while the thing's middle is within this share of its width and height from its own middle, and then
+moves along the side where it is not. A window at rest is best: its memories lie where they lay."""
+RESTING_SIZE_RATIO = 1.4
+"""A window keeps its size while the wanted one is this many times larger or smaller at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +73,12 @@ class Window:
     def following(self, box_image_px: Box, image_hw: tuple[int, int], scale: float, min_width: float) -> Window:
         """The window for the next frame, where the thing was last seen in a box: this one as long as it will do."""
         wanted = Window.around(box_image_px, image_hw, scale, min_width)
-        if not 1 / MAX_MISFIT <= wanted.width / self.width <= MAX_MISFIT:
+        if not 1 / RESTING_SIZE_RATIO <= wanted.width / self.width <= RESTING_SIZE_RATIO:
             return wanted
         x, y = box_center(box_image_px)
         # of the middles, not of the windows: one beside the image's border has little way to go, and must go it
-        drifts_x = abs(x - (self.left + self.width / 2)) > MAX_DRIFT * self.width
-        drifts_y = abs(y - (self.top + self.height / 2)) > MAX_DRIFT * self.height
+        drifts_x = abs(x - (self.left + self.width / 2)) > RESTING_SHARE * self.width
+        drifts_y = abs(y - (self.top + self.height / 2)) > RESTING_SHARE * self.height
         moved = Window._placed((x, y), self.width, self.height, image_hw)
         moved = replace(moved, left=moved.left if drifts_x else self.left, top=moved.top if drifts_y else self.top)
         return self if moved == self else moved

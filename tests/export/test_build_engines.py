@@ -19,6 +19,7 @@ from export.build_engines import main
 from export.build_segmenter import SegmenterBuild
 from export.graph.sensitivity import main as sensitivity
 from export.verify import main as verify
+from icseg.assets import nano_models
 from icseg.cli.results import write_png
 from icseg.detector.nano import load_detector
 from icseg.errors import BackendError
@@ -61,6 +62,8 @@ def test_the_runtime_runs_on_it(built: Path) -> None:
     got = {name: file.precision for name, file in tracker.manifest.files.items()}
     assert {name for name, precision in got.items() if precision == INT8} == {IMAGE_ENCODER, MEMORY_ATTENTION}
     assert len(tracker.manifest.calibration_sha256) == 64
+    assert tracker.manifest.settings == load_manifest(nano_models() / "segmenter", kind="segmenter").settings
+    assert tracker.config.window_scale == 3.0
     sim = next(iter(load_recording()))
     mug = next(number for number, thing in sim.things.items() if thing.kind == "mug")
     box = sim.box_image_px(mug)
@@ -203,6 +206,7 @@ def test_a_jetson_is_prepared_here_and_finished_there(
     manifest = load_manifest(output / "tensorrt" / "segmenter", kind="segmenter")
     got = {name: file.precision for name, file in manifest.files.items()}
     assert got == {name: INT8 if name in (IMAGE_ENCODER, MEMORY_ATTENTION) else FLOAT16 for name in GRAPH_NAMES}
+    assert manifest.settings == load_manifest(built / "segmenter", kind="segmenter").settings
     assert {(file.engine, file.compute_capability) for file in manifest.files.values()} == {(TENSORRT_RTX, "8.6")}
     assert (output / "tensorrt" / "detector" / "manifest.json").is_file()
     with pytest.raises(BackendError, match=r"GPU|driver|CUDA"):

@@ -50,7 +50,7 @@ def streams() -> list[LongStream]:
 
 
 def remade(tracker: Tracker, runners: Mapping[str, Runner]) -> Tracker:
-    return Tracker(runners, tracker.manifest, tracker.facts, tracker.config)
+    return Tracker(runners, tracker.manifest, tracker.facts, tracker.config, tracker.mask_ops)
 
 
 def test_streams_go_forth_and_back_with_a_prompt_in_the_middle() -> None:

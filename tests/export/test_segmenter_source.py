@@ -13,6 +13,7 @@ from export.sam2_to_onnx import main
 from export.segmenter_source import find_segmenter
 from icseg.assets import nano_models
 from icseg.errors import ConfigError, PlanMismatchError
+from icseg.tracker.loading import sam2_settings
 from tests.export.meta_layout import meta_shapes
 
 NANO = nano_models() / "segmenter"
@@ -51,6 +52,31 @@ def test_a_checkpoint_of_metas(tmp_path: Path) -> None:
     source = find_segmenter(str(tmp_path / "a.pt"), resolution=512)
     assert source.name == "a"
     assert source.load().config.image_size == 512
+    assert source.settings == sam2_settings()
+
+
+def test_settings_stand_beside_the_weights(folder: Path) -> None:
+    assert find_segmenter("nano").settings["tracker.window_scale"] == 3.0
+    assert find_segmenter(str(folder)).settings == sam2_settings()
+    (folder / "settings.json").write_text('{"tracker.window_scale": 4.5}')
+    source = find_segmenter(str(folder))
+    assert source.settings == {"tracker.window_scale": 4.5}
+    assert source.fingerprint == find_segmenter("nano").fingerprint  # the weights are the same
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", r"expected full names and plain values, got \[\]"),
+        ('{"tracker.window": 3}', "settings: tracker.window = 3: this version of icseg has no such setting"),
+        ('{"tracker.window_scale": 0}', "settings: tracker.window_scale: expected a number 1.5..100, got 0"),
+    ],
+)
+def test_broken_settings_beside_the_weights(folder: Path, text: str, message: str) -> None:
+    (folder / "settings.json").write_text(text)
+    with pytest.raises(PlanMismatchError, match=rf"settings\.json: {message}.*; correct it, or delete it"):
+        find_segmenter(str(folder))
 
 
 @pytest.mark.parametrize(

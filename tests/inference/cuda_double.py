@@ -52,7 +52,7 @@ class CudaDouble:
         self.is_capturing = False
         self._capability = dict(zip(("major", "minor"), capability, strict=True))
         self._queue: list[Callable[[], None]] = []
-        self._recorded: list[Callable[[], None]] = []
+        self._captured: list[Callable[[], None]] = []
 
     def __getattribute__(self, name: str) -> Any:
         value = object.__getattribute__(self, name)
@@ -69,8 +69,8 @@ class CudaDouble:
         return function
 
     def enqueue(self, work: Callable[[], None]) -> None:
-        """Work on the stream: done on synchronizing, or kept by the recording."""
-        (self._recorded if self.is_capturing else self._queue).append(work)
+        """Work on the stream: done on synchronizing, or kept by the capture."""
+        (self._captured if self.is_capturing else self._queue).append(work)
 
     def _allocate(self, size: int) -> int:
         memory = ctypes.create_string_buffer(b"\xab" * size, size)
@@ -148,18 +148,18 @@ class CudaDouble:
         self.handles.remove(event)
 
     def cudaStreamSynchronize(self, stream: int) -> None:
-        assert not self.is_capturing, "synchronizing breaks a recording"
+        assert not self.is_capturing, "synchronizing breaks a capture"
         work, self._queue = self._queue, []
         for step in work:
             step()
 
     def cudaStreamBeginCapture(self, stream: int, mode: str) -> None:
         assert not self._queue, "the stream is still at work"
-        self.is_capturing, self._recorded = True, []
+        self.is_capturing, self._captured = True, []
 
     def cudaStreamEndCapture(self, stream: int) -> list[Callable[[], None]]:
         self.is_capturing = False
-        return self._recorded
+        return self._captured
 
     def cudaGraphInstantiate(self, graph: list[Callable[[], None]], flags: int) -> list[Callable[[], None]]:
         self.handles.append("executable")

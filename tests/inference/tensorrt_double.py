@@ -110,7 +110,7 @@ class Context:
 
     def execute_async_v3(self, stream: int) -> bool:
         assert stream == STREAM
-        assert self._has_run or not self._trt.cuda.is_capturing, "the first run does what cannot be recorded"
+        assert self._has_run or not self._trt.cuda.is_capturing, "the first run does what cannot be captured"
         self._has_run = True
         if not self._runtime.works("execute_async_v3"):
             return False

@@ -1,4 +1,4 @@
-"""A plan behind the seam, on doubles of TensorRT and CUDA that move real bytes: order, copies, recording, faults."""
+"""A plan behind the seam, on doubles of TensorRT and CUDA that move real bytes: order, copies, capture, faults."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_runs_and_says_what_it_is(trt: TensorRtDouble, plan: Path, use_cuda_grap
     np.testing.assert_array_equal(runner.run({"x": transposed, "k": K})["y"], transposed * 3)
 
 
-def test_the_order_of_calls_with_a_recording(trt: TensorRtDouble, cuda: CudaDouble, plan: Path) -> None:
+def test_the_order_of_calls_with_a_capture(trt: TensorRtDouble, cuda: CudaDouble, plan: Path) -> None:
     runner = load(plan)
     copies = ["cudaMemcpyAsync"] * 4
     assert cuda.calls == [
@@ -183,7 +183,7 @@ def test_a_run_that_fails(trt: TensorRtDouble, plan: Path) -> None:
         runner.run({"x": X, "k": K})
 
 
-def test_a_recording_that_fails_ends_and_is_an_error(trt: TensorRtDouble, cuda: CudaDouble, plan: Path) -> None:
+def test_a_capture_that_fails_ends_and_is_an_error(trt: TensorRtDouble, cuda: CudaDouble, plan: Path) -> None:
     real = cuda.cudaStreamBeginCapture
 
     def begin(*arguments: Any) -> Any:

@@ -26,6 +26,7 @@ from icseg.evaluation.metrics import jaccard
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
+from icseg.mask_ops import native
 from icseg.tracker.graphs import GRAPH_NAMES, MEMORY_ENCODER, SegmenterFacts
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
@@ -70,7 +71,7 @@ def make_tracker(folder: Path, facts: SegmenterFacts | None = None, *, condition
     }
     runners[MEMORY_ENCODER] = RoundingRunner(runners[MEMORY_ENCODER])
     facts = facts or SegmenterFacts.from_mapping(manifest.image_size, manifest.facts)
-    return Tracker(runners, manifest, facts, TrackerConfig.plain_sam2(conditioning_slots=conditioning_slots))
+    return Tracker(runners, manifest, facts, TrackerConfig(conditioning_slots=conditioning_slots), native)
 
 
 def compare_stream(

@@ -36,7 +36,8 @@ from icseg.tracker.graphs import (
     SegmenterFacts,
     graph_specs,
 )
-from icseg.tracker.loading import load_tracker
+from icseg.tracker.loading import load_tracker, sam2_settings
+from icseg.tracker.state import TrackerConfig
 from icseg.types import Array, Prompt
 
 PROMPTS = {
@@ -98,6 +99,7 @@ def test_stream_equals_transformers(reference: Sam2VideoModel, exported: Path, h
 def test_exported_graphs_match_their_manifest(exported: Path) -> None:
     tracker = load_tracker(exported)
     assert tracker.manifest.name == "random"
+    assert (tracker.manifest.settings, tracker.config) == (sam2_settings(), TrackerConfig())
     assert (tracker.facts.memory_slots, tracker.facts.pointer_slots, tracker.facts.prompt_tokens) == (8, 17, 11)
     assert set(tracker.backends.values()) == {"onnxruntime/CPUExecutionProvider"}
 

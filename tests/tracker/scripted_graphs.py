@@ -6,9 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from icseg.assets import nano_models
 from icseg.errors import BackendError
-from icseg.inference.manifest import Manifest
+from icseg.inference.manifest import Manifest, read_manifest
 from icseg.inference.runner_scripted import ScriptedRunner
+from icseg.mask_ops import native
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
     MASK_DECODER,
@@ -17,11 +20,14 @@ from icseg.tracker.graphs import (
     SegmenterFacts,
     graph_specs,
 )
+from icseg.tracker.loading import model_config
 from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import Array, Frame
 
 SIZE = 32
+NANO = model_config(read_manifest(nano_models() / "segmenter"))
+"""The settings that the nano model brings with it: its gates and windows."""
 
 FACTS = SegmenterFacts(
     image_size=SIZE,
@@ -70,6 +76,8 @@ class ScriptedGraphs:
     def _recorded(self, name: str, answer):  # type: ignore[no-untyped-def]
         def run(feeds: Mapping[str, Array]) -> Mapping[str, Array]:
             self.feeds[name] = {key: value.copy() for key, value in feeds.items()}
+            # what was kept of an earlier run without a copy is NaN by now
+            assert all(np.isfinite(value).all() for value in feeds.values()), f"{name}: a feed that is not finite"
             if self.fails == name:
                 raise BackendError(f"{name}: scripted failure")
             return answer(feeds)
@@ -98,7 +106,7 @@ class ScriptedGraphs:
         side = self.facts.feature_side
         return {"memory_features": np.ones((1, self.facts.memory_width, side, side), np.float32)}
 
-    def tracker(self, config: TrackerConfig | None = None) -> Tracker:
+    def tracker(self, config: TrackerConfig = NANO, mask_ops: MaskOps = native) -> Tracker:
         manifest = Manifest(
             kind="segmenter",
             name="scripted",
@@ -113,7 +121,7 @@ class ScriptedGraphs:
             tools={},
             facts=self.facts.as_mapping(),
         )
-        return Tracker(self.runners, manifest, self.facts, config)
+        return Tracker(self.runners, manifest, self.facts, config, mask_ops)
 
 
 def make_frame(index: int, *, is_visible: bool = True, hw: tuple[int, int] = (48, 64)) -> Frame:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from scripted_graphs import FACTS, SIZE, ScriptedGraphs, make_frame
+from scripted_graphs import FACTS, NANO, SIZE, ScriptedGraphs, make_frame
 
 from icseg.assets import nano_models
 from icseg.errors import BackendError, ConfigError
 from icseg.evaluation.metrics import jaccard
+from icseg.mask_ops import native, reference
 from icseg.mask_ops.image_input import normalise_image
+from icseg.mask_ops.mask_ops import choose_mask_ops
 from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
@@ -25,7 +28,8 @@ from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.state import TrackerConfig, TrackState
-from icseg.types import Frame, Prompt
+from icseg.types import Frame, Prompt, TrackResult
+from icseg.window import Window
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
 POINT = Prompt(points_image_px=((20.0, 20.0),), point_labels=(1,))
@@ -98,7 +102,7 @@ def test_a_lost_object_is_a_result_and_is_not_remembered() -> None:
 
 def test_doubtful_masks_are_not_remembered() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig(write_min_iou=0.6))
+    tracker = graphs.tracker(replace(NANO, write_min_iou=0.6))
     state = tracker.start(make_frame(0), BOX)
     graphs.iou_score = 0.5
     tracker.step(state, make_frame(1))
@@ -107,7 +111,7 @@ def test_doubtful_masks_are_not_remembered() -> None:
 
 def test_scraps_of_an_absent_object_are_not_shown_but_what_a_person_points_at_is() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig(visible_min_iou=0.4))
+    tracker = graphs.tracker(replace(NANO, visible_min_iou=0.4))
     graphs.iou_score = 0.3
     state = tracker.start(make_frame(0), BOX)
     assert state.latest is not None
@@ -141,12 +145,12 @@ def test_specks_are_left_out_and_pieces_stay() -> None:
     logits[2:12, 2:12] = 5.0  # 100
     logits[2:12, 14:16] = 4.0  # a piece of 20, seen past something in front
     logits[18, 18] = 2.0  # a speck
-    clean = Pieces.of(logits).without_specks(0.1).kept_logits
+    clean = Pieces.of(logits, native).without_specks(0.1).kept_logits
     assert (clean > 0).sum() == 120
     assert clean[18, 18] == -2.0
-    assert Pieces.of(clean).without_specks(0.1).kept_logits is clean
+    assert Pieces.of(clean, native).without_specks(0.1).kept_logits is clean
     empty = np.full((4, 4), -1.0, np.float32)
-    assert Pieces.of(empty).without_specks(0.5).kept_logits is empty
+    assert Pieces.of(empty, native).without_specks(0.5).kept_logits is empty
 
 
 def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
@@ -159,9 +163,7 @@ def test_a_prompt_that_shows_nothing_leaves_no_size_to_measure_by() -> None:
     assert attended(state) == 2
 
 
-@pytest.mark.parametrize(
-    ("config", "area"), [(TrackerConfig(window_scale=100), 8 * 12), (TrackerConfig.plain_sam2(), 16 * 12)]
-)
+@pytest.mark.parametrize(("config", "area"), [(replace(NANO, window_scale=100), 8 * 12), (TrackerConfig(), 16 * 12)])
 def test_a_prompted_mask_stays_in_its_box(config: TrackerConfig, area: int) -> None:
     # the bright block is 16 px wide, and a cell 8; the box says that the left half is enough
     graphs = ScriptedGraphs()
@@ -201,7 +203,7 @@ def test_a_thing_is_looked_at_through_a_window_that_follows_it() -> None:
 
 def test_without_a_box_or_a_scale_the_whole_image_is_looked_at() -> None:
     graphs = ScriptedGraphs()
-    for tracker, prompt in ((graphs.tracker(), POINT), (graphs.tracker(TrackerConfig.plain_sam2()), BOX)):
+    for tracker, prompt in ((graphs.tracker(), POINT), (graphs.tracker(TrackerConfig()), BOX)):
         state = tracker.start(make_frame(0), prompt)
         tracker.step(state, make_frame(1))
         assert state.tracks[0].window is None
@@ -209,9 +211,9 @@ def test_without_a_box_or_a_scale_the_whole_image_is_looked_at() -> None:
         assert np.array_equal(graphs.feeds[IMAGE_ENCODER]["image"], expected)
 
 
-def test_plain_sam2_remembers_everything() -> None:
+def test_sam2s_own_memory_holds_everything() -> None:
     graphs = ScriptedGraphs()
-    tracker = graphs.tracker(TrackerConfig.plain_sam2())
+    tracker = graphs.tracker(TrackerConfig())
     graphs.iou_score = 0.0
     state = tracker.start(make_frame(0), BOX)
     tracker.step(state, make_frame(1, is_visible=False))
@@ -243,7 +245,7 @@ def test_a_prompt_in_a_new_frame_tracks_the_others() -> None:
 
 
 def test_removed_objects_free_their_place() -> None:
-    tracker = ScriptedGraphs().tracker(TrackerConfig(max_objects=1))
+    tracker = ScriptedGraphs().tracker(replace(NANO, max_objects=1))
     state = tracker.start(make_frame(0), BOX, object_id=1)
     with pytest.raises(ValueError, match="at most 1 objects at once, already tracking \\[1\\]"):
         tracker.add_prompt(state, make_frame(1), 2, BOX)
@@ -366,7 +368,129 @@ def test_the_shipped_model_draws_small_things_better_through_windows() -> None:
         prompts.append(Prompt((box[0] + 320, box[1] + 240, box[2] + 320, box[3] + 240)))
     mean_j = {}
     for scale in (3.0, 100.0):
-        tracker = load_tracker(nano_models() / "segmenter", threads=1, config=TrackerConfig(window_scale=scale))
+        tracker = load_tracker(nano_models() / "segmenter", threads=1, config=replace(NANO, window_scale=scale))
         found = tracker.segment(Frame(wide, 0, 0), prompts).objects.values()
         mean_j[scale] = np.mean([jaccard(one.mask, truth) for one, truth in zip(found, truths, strict=True)])
     assert mean_j[3.0] > mean_j[100.0] + 0.05
+
+
+def moving_frame(index: int) -> Frame:
+    """A bright thing that wanders and grows, and something beside it that comes and goes."""
+    image = np.zeros((96, 128, 3), np.uint8)
+    image[20 + index : 30 + 2 * index, 20 + 4 * index : 32 + 5 * index] = 200
+    if index % 3 == 2:
+        image[60:64, 20 + 4 * index : 24 + 4 * index] = 150
+    return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+
+@pytest.mark.parametrize("config", [NANO, TrackerConfig()], ids=["gates and windows", "SAM 2's own memory"])
+def test_both_twins_of_the_mask_operations_give_the_same_results(
+    config: TrackerConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results: dict[str, list[TrackResult]] = {}
+    for name in ("native", "reference"):
+        graphs = ScriptedGraphs()
+        tracker = graphs.tracker(config, choose_mask_ops(name))  # type: ignore[arg-type]
+        with monkeypatch.context() as patch:
+            if name == "reference":
+                for operation in ("connected_components", "mask_box_area", "upsample_threshold"):
+                    patch.setattr(native, operation, None)  # nothing of the other twin is used
+            state = tracker.start(moving_frame(0), Prompt((20.0, 20.0, 32.0, 30.0)))
+            tracker.add_prompt(state, moving_frame(1), 2, POINT)
+            results[name] = [tracker.step(state, moving_frame(index)) for index in range(2, 9)]
+        memory = state.tracks[0].bank.attend().memory_features
+        assert np.isfinite(memory).all()
+    assert any(not one.objects[1].is_lost for one in results["native"])
+    for ours, theirs in zip(results["native"], results["reference"], strict=True):
+        for object_id, found in ours.objects.items():
+            other = theirs.objects[object_id]
+            assert np.array_equal(found.mask, other.mask)
+            assert (found.box_image_px, found.area_px, found.is_lost) == (
+                other.box_image_px,
+                other.area_px,
+                other.is_lost,
+            )
+
+
+def test_mask_operations_are_chosen_by_name() -> None:
+    assert choose_mask_ops("native") is native
+    assert choose_mask_ops("reference") is reference
+    with pytest.raises(ConfigError, match="mask_ops: expected native or reference, got 'cuda'"):
+        choose_mask_ops("cuda")  # type: ignore[arg-type]
+    assert load_tracker(nano_models() / "segmenter", threads=1).mask_ops is native
+    assert load_tracker(nano_models() / "segmenter", threads=1, mask_ops="reference").mask_ops is reference
+
+
+def test_what_is_remembered_of_each_thing_is_its_own() -> None:
+    """The memory encoder runs once a thing in a frame, and its outputs are good until the next run only."""
+    graphs = ScriptedGraphs()
+    tracker = graphs.tracker(TrackerConfig())
+    state = tracker.start(make_frame(0), BOX, object_id=1)
+    tracker.add_prompt(state, make_frame(1), 2, POINT)
+    tracker.step(state, make_frame(2))
+    for track, held in zip(state.tracks, (3, 2), strict=False):
+        view = track.bank.attend()
+        is_held = view.memory_mask == 0
+        assert is_held.sum() == held
+        assert (view.memory_features[is_held] == 1).all()
+        assert (view.object_pointers[view.pointer_mask == 0] == 1).all()
+
+
+FINE = replace(FACTS, image_size=128)
+"""32 cells a side: a few pixels each of the pictures below."""
+
+
+def bright_frame(index: int, x0: int, y0: int, x1: int, y1: int) -> Frame:
+    """(192, 256), bright in a box."""
+    image = np.zeros((192, 256, 3), np.uint8)
+    image[y0:y1, x0:x1] = 255
+    return Frame(image, stamp_ns=(index + 1) * 1000, index=index)
+
+
+def test_what_a_thing_is_compared_with_follows_its_window() -> None:
+    """Its mask and its extent are kept in cells of the window through which the next frame is seen."""
+    tracker = ScriptedGraphs(FINE).tracker()
+    state = tracker.start(bright_frame(0, 40, 40, 72, 64), Prompt((40.0, 40.0, 72.0, 64.0)))
+    place = state.tracks[0]
+    assert place.window == Window(8, 16, 96, 72)
+    tracker.step(state, bright_frame(1, 60, 40, 92, 64))
+    assert place.window == Window(28, 16, 96, 72)  # it moved with the thing, by 20 pixels
+    assert place.before is not None
+    rows, cols = np.nonzero(place.before)
+    # cells of 3 x 2.25 pixels, rounded to the nearest
+    assert (cols.min(), cols.max() + 1) == pytest.approx((32 / 3, 64 / 3), abs=1)
+    assert (rows.min(), rows.max() + 1) == pytest.approx((24 / 2.25, 48 / 2.25), abs=1)
+    # prompted as something twice as large, it is seen through a window twice as large: as many cells as before
+    tracker.add_prompt(state, bright_frame(2, 60, 40, 124, 88), 1, Prompt((60.0, 40.0, 124.0, 88.0)))
+    assert place.window is not None
+    assert (place.window.width, place.window.height) == (192, 144)
+    assert place.extent is not None
+    assert (place.extent.width, place.extent.height) == pytest.approx((64 / 6, 48 / 4.5), abs=1)
+    # what was prompted too large shrinks to what was found, in cells of the closer window
+    tracker.add_prompt(state, bright_frame(3, 60, 40, 92, 64), 1, Prompt((60.0, 40.0, 124.0, 88.0)))
+    assert place.window is not None
+    assert place.window.width < 110
+    assert place.extent is not None
+    cell_px = place.window.width / 32
+    assert place.extent.width == pytest.approx(32 / cell_px, abs=2)
+    assert place.extent.area == pytest.approx(32 * 24 / (cell_px * place.window.height / 32), rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("whole", "half"),
+    [((100, 80, 160, 100), (100, 80, 130, 100)), ((100, 60, 120, 105), (100, 60, 120, 83))],
+    ids=["wide", "high"],
+)
+def test_a_half_hidden_thing_is_looked_for_as_large_as_ever(
+    whole: tuple[int, int, int, int], half: tuple[int, int, int, int]
+) -> None:
+    tracker = ScriptedGraphs(FINE).tracker()
+    state = tracker.start(bright_frame(0, *whole), Prompt(tuple(map(float, whole))))  # type: ignore[arg-type]
+    place = state.tracks[0]
+    assert place.window is not None
+    size = place.window.width
+    assert size == 180
+    for index in range(1, 4):
+        assert not tracker.step(state, bright_frame(index, *half)).objects[1].is_lost
+        assert place.window.width == size
+        assert place.extent is not None

@@ -29,7 +29,6 @@ from icseg.geometry import box_iou
 from icseg.session import events
 from icseg.session.config import SessionConfig
 from icseg.session.executor import InlineExecutor
-from icseg.session.following import VideoTracker
 from icseg.session.session import Session
 from icseg.sim.commands import Command, draw_command
 from icseg.sim.playing import Script, play
@@ -37,6 +36,7 @@ from icseg.sim.truth import SimFrame
 from icseg.sim.truth_detector import TruthDetector
 from icseg.sim.user import SimulatedUser
 from icseg.tracker.scripted import ScriptedTracker
+from icseg.tracker.video_tracker import VideoTracker
 
 FPS = 7.5
 SPEAK_AT = 7

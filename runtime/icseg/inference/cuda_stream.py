@@ -86,7 +86,7 @@ class _PinnedMemory:
 
 
 class CudaStream(DeviceStream):
-    """One stream of the first device: memory, copies, work of others, and recordings of both.
+    """One stream of the first device: memory, copies, work of others, and captures of both.
 
     Args:
         handle: of a stream that is there already, as ``torch.cuda.current_stream().cuda_stream`` or
@@ -177,23 +177,23 @@ class CudaStream(DeviceStream):
         self._cuda.call("cudaStreamSynchronize", self._stream)
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record what ``work`` puts on this stream, as a CUDA graph.
+        """Capture what ``work`` puts on this stream, as a CUDA graph.
 
         Returns:
-            A function that puts the whole recording on this stream, on the same addresses.
+            A function that puts the whole capture on this stream, on the same addresses.
         """
         mode = self._cuda.api.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         self._cuda.call("cudaStreamBeginCapture", self._stream, mode)
         try:
             work()
         except BaseException:
-            # the stream takes no other work before the recording ends; that it is broken is the error already raised
+            # the stream takes no other work before the capture ends; that it is broken is the error already raised
             self._cuda.api.cudaStreamEndCapture(self._stream)
             raise
-        return _Recording(self._cuda, self._cuda.call("cudaStreamEndCapture", self._stream), self._stream)
+        return _Capture(self._cuda, self._cuda.call("cudaStreamEndCapture", self._stream), self._stream)
 
 
-class _Recording:
+class _Capture:
     """An instantiated CUDA graph; calling it launches it."""
 
     def __init__(self, cuda: _Cuda, graph: Any, stream: Any) -> None:

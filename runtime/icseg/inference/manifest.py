@@ -24,6 +24,8 @@ ENGINES = (ONNXRUNTIME, TENSORRT, TENSORRT_RTX)
 FLOAT32, FLOAT16, INT8 = "float32", "float16", "int8"
 PRECISIONS = (FLOAT32, FLOAT16, INT8)
 
+SettingValue = bool | int | float | str
+
 _SHA256 = re.compile("[0-9a-f]{64}")
 _COMPUTE_CAPABILITY = re.compile(r"\d+\.\d+")
 
@@ -65,6 +67,8 @@ class Manifest:
         calibration_sha256: fingerprint of the calibration data; empty where none was used.
         tools: tool -> version, of the export.
         facts: what only this kind of model needs; its loader checks it.
+        settings: of the runtime, for which the model was tuned: full name -> value, e.g. ``tracker.window_scale``; its
+            loader checks them. None: the folder was made before manifests had them, so nothing is known.
         format: version of this file's layout.
     """
 
@@ -80,6 +84,7 @@ class Manifest:
     calibration_sha256: str
     tools: dict[str, str]
     facts: dict[str, Any]
+    settings: dict[str, SettingValue] | None = None
     format: int = FORMAT
 
     def rebuild_hint(self) -> str:
@@ -98,8 +103,27 @@ def sha256_of(path: Path) -> str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write manifest.json into the folder."""
-    text = json.dumps(asdict(manifest), indent=2, sort_keys=True)
+    values = asdict(manifest)
+    if manifest.settings is None:
+        del values["settings"]
+    text = json.dumps(values, indent=2, sort_keys=True)
     (folder / MANIFEST_NAME).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read manifest.json; the files that it names are not looked at.
+
+    Raises:
+        PlanMismatchError: it is missing, or not what this version of icseg reads.
+    """
+    path = folder / MANIFEST_NAME
+    if not path.is_file():
+        raise PlanMismatchError(f"{path}: not found; expected a folder that an exporter of icseg wrote")
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PlanMismatchError(f"{path}: not JSON: {error}; rebuild the folder") from error
+    return _parse(values, path)
 
 
 def load_manifest(folder: Path, *, kind: str) -> Manifest:
@@ -113,15 +137,9 @@ def load_manifest(folder: Path, *, kind: str) -> Manifest:
         PlanMismatchError: the manifest is missing, not what this version of icseg reads, or of another kind; or a file
             is missing or has other bytes. The text names the file, what was expected, what was found and what to do.
     """
-    path = folder / MANIFEST_NAME
-    if not path.is_file():
-        raise PlanMismatchError(f"{path}: not found; expected a folder that an exporter of icseg wrote")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PlanMismatchError(f"{path}: not JSON: {error}; rebuild the folder") from error
-    manifest = _parse(values, path)
+    manifest = read_manifest(folder)
     if manifest.kind != kind:
+        path = folder / MANIFEST_NAME
         raise PlanMismatchError(f"{path}: expected a {kind}, got a {manifest.kind}; give the folder of a {kind}")
     for entry in manifest.files.values():
         _check_file(folder / entry.file, entry.sha256, manifest)
@@ -145,9 +163,9 @@ def _parse(values: Any, path: Path) -> Manifest:
         builder = values.get("built_by")
         hint = f" with {builder}" if isinstance(builder, str) else ""
         raise PlanMismatchError(f"{path}: expected format {FORMAT}, got {values['format']}; rebuild the folder{hint}")
-    names = {field.name for field in fields(Manifest)}
-    if not isinstance(values, dict) or set(values) != names:
-        got = set(values) if isinstance(values, dict) else set()
+    names = {field.name for field in fields(Manifest)} - {"settings"}
+    if not isinstance(values, dict) or set(values) - {"settings"} != names:
+        got = set(values) - {"settings"} if isinstance(values, dict) else set()
         raise PlanMismatchError(
             f"{path}: missing keys {sorted(names - got)}, unknown keys {sorted(got - names)}; rebuild the folder"
         )
@@ -172,9 +190,20 @@ def _parse(values: Any, path: Path) -> Manifest:
         raise PlanMismatchError(
             f"{path}: expected image_size and image_std above 0, got {values['image_size']} and {values['image_std']}"
         )
+    _check_settings(values, path)
     files = {name: _parse_file(name, entry, path) for name, entry in values["files"].items()}
     triples = {name: tuple(float(value) for value in values[name]) for name in ("image_mean", "image_std")}
     return Manifest(**{**values, **triples, "files": files})
+
+
+def _check_settings(values: dict[str, Any], path: Path) -> None:
+    hint = f"rebuild the folder with {values['built_by']}"
+    settings = values.get("settings", {})
+    if not isinstance(settings, dict):
+        raise PlanMismatchError(f"{path}: settings: expected full names and values, got {settings!r}; {hint}")
+    for name, value in settings.items():
+        if not isinstance(value, SettingValue):
+            raise PlanMismatchError(f"{path}: settings: {name}: expected one plain value, got {value!r}; {hint}")
 
 
 def _parse_file(name: str, entry: Any, path: Path) -> ModelFile:

@@ -1,6 +1,6 @@
 """A TensorRT plan behind the Runner seam, for ``tensorrt`` and TensorRT for RTX alike.
 
-Buffers are allocated once; copies and the engine's work are recorded as one CUDA graph at load and launched as a whole.
+Buffers are allocated once; copies and the engine's work are captured as one CUDA graph at load and launched as a whole.
 Tested against doubles of TensorRT and CUDA that move real bytes; not run on hardware.
 """
 
@@ -29,7 +29,7 @@ class TensorRtRunner:
         path: of the plan.
         entry: what the manifest says of it: engine, version and compute capability.
         rebuild_hint: what an error tells the user to do.
-        use_cuda_graph: record the work once and launch it as a whole, which saves the host's time of each launch.
+        use_cuda_graph: capture the work once and launch it as a whole, which saves the host's time of each launch.
 
     Raises:
         PlanMismatchError: the plan is for another TensorRT or another GPU, or has a dynamic shape or a type that icseg
@@ -75,7 +75,7 @@ class TensorRtRunner:
         if use_cuda_graph:
             for name in self._inputs:
                 self._host[name].fill(0)
-            # what an engine does only once, on its first run, must not be in the recording
+            # what an engine does only once, on its first run, must not be in the capture
             self._work()
             self._stream.synchronize()
             self._launch = self._stream.capture(self._work)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Components:
-    """Of one mask, K components, numbered in the order in which their first pixels are met row by row.
+    """The K components of one mask, numbered in the order in which their first pixels are met row by row.
 
     Attributes:
         labels: (H, W) int32: 0 outside, component k is k + 1.

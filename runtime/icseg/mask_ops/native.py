@@ -22,7 +22,7 @@ from icseg.types import Array, Box, ImageU8, Logits, MaskBool
 compiler: str = _native.compiler()
 has_cuda: bool = _native.has_cuda
 instruction_set: str = _native.instruction_set()
-"""Of the vector instructions in use: avx512, avx2, or plain (the compiler's own for the processor)."""
+"""The vector instructions in use: avx512, avx2, or plain (the compiler's own for the processor)."""
 
 
 def pack_masks(masks: MaskBool) -> BitMasks:

@@ -14,7 +14,7 @@ FIELDS = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskStatistics:
-    """Of N masks, from exact integer sums over their pixels.
+    """What is read off N masks, from exact integer sums over their pixels.
 
     Attributes:
         rows: (N, 12) int64: area; box x0, y0, x1, y1 (exclusive right and lower edges; all 0 when empty); sums of x, y,

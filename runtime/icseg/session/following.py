@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Protocol
 
 from icseg.dialogue.policy import Mistaken, Policy, WatchingPolicy
 from icseg.errors import IcsegError, PromptError
@@ -14,33 +12,10 @@ from icseg.session.config import FollowingConfig
 from icseg.session.events import State
 from icseg.session.recheck import Recheck
 from icseg.session.stream import FrameBuffer
+from icseg.tracker.video_tracker import VideoTracker
 from icseg.types import Frame, Prompt, TrackResult
 
 OBJECT_ID = 1
-
-
-class VideoTracker(Protocol):
-    """What a session needs of a tracker; ``tracker.Tracker`` is the real one."""
-
-    def new_state(self) -> Any:
-        """State of one stream: explicit, of fixed capacity."""
-        ...
-
-    def add_prompt(self, state: Any, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
-        """Segment a new thing in this frame, or correct a known one."""
-        ...
-
-    def step(self, state: Any, frame: Frame) -> TrackResult:
-        """Follow every thing into this frame."""
-        ...
-
-    def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
-        """Segment things in a frame of no stream: object ids 1, 2, ... in the order of the prompts."""
-        ...
-
-    def reject(self, state: Any, object_id: int) -> TrackResult:
-        """What the latest frame shows as this thing is something else: it is lost there."""
-        ...
 
 
 class Pursuit:

@@ -27,9 +27,10 @@ from icseg.session import events
 from icseg.session.config import SessionConfig
 from icseg.session.dialogue_job import Conversation
 from icseg.session.events import State
-from icseg.session.following import Pursuit, VideoTracker
+from icseg.session.following import Pursuit
 from icseg.session.inbox import Inbox, Meaning, Shown, Words
 from icseg.session.stream import Stream, StreamRestarted
+from icseg.tracker.video_tracker import VideoTracker
 from icseg.types import Box, Frame, Prompt
 
 

@@ -34,7 +34,7 @@ class StageClock:
         self.timings_ms[name] += (time.perf_counter() - begin) * 1e3
 
 
-class Looks:
+class EncodedImage:
     """One image (H, W, 3) uint8 RGB, encoded through one window at a time.
 
     Args:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from icseg.mask_ops.native import mask_box_area
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.types import MaskBool
 
 GROWTH_PER_FRAME = 1.01
-"""How fast the limit follows a thing that comes nearer."""
-SLACK_CELLS = 1.5
-"""Of a box's side: what the edge of a coarse mask may be off."""
+"""A thing's largest extent grows by this factor in a frame at most: as fast as a thing comes nearer."""
+EDGE_ERROR_CELLS = 1.5
+"""By so many cells of the mask logits a box's side may be longer than it should: the edge of a mask is that coarse."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Extent:
     area: float
 
     @classmethod
-    def of(cls, mask: MaskBool) -> Extent:
-        """Of a mask (h, w); all 0 when it is empty."""
-        box, area = mask_box_area(mask)
+    def of(cls, mask: MaskBool, mask_ops: MaskOps) -> Extent:
+        """Measure a mask (h, w); all 0 when it is empty."""
+        box, area = mask_ops.mask_box_area(mask)
         if box is None:
             return cls(0.0, 0.0, 0.0)
         return cls(box[2] - box[0], box[3] - box[1], float(area))
@@ -40,14 +40,14 @@ class Extent:
 
         A thing that turns may become as wide as it was high.
         """
-        side = max_growth * max(self.width, self.height) + SLACK_CELLS
-        return max(other.width, other.height) <= side and other.area <= max_growth**2 * self.area + SLACK_CELLS**2
+        side = max_growth * max(self.width, self.height) + EDGE_ERROR_CELLS
+        return max(other.width, other.height) <= side and other.area <= max_growth**2 * self.area + EDGE_ERROR_CELLS**2
 
     def holds(self, other: Extent, max_growth: float) -> bool:
         """Pieces that together have the other extent can be parts of the same thing, partly hidden."""
         return (
-            other.width <= max_growth * self.width + SLACK_CELLS
-            and other.height <= max_growth * self.height + SLACK_CELLS
+            other.width <= max_growth * self.width + EDGE_ERROR_CELLS
+            and other.height <= max_growth * self.height + EDGE_ERROR_CELLS
         )
 
     def scaled(self, ratio: float) -> Extent:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from icseg.mask_ops import native
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.tracker.extent import Extent
 from icseg.types import Logits, MaskBool
 
@@ -21,19 +21,21 @@ class Pieces:
         labels: (h, w) int32, 0 outside, piece number inside.
         areas: (pieces + 1,) cells of each label.
         is_kept: (pieces + 1,) the pieces that count; label 0 always does.
+        mask_ops: what measures them.
     """
 
     logits: Logits
     labels: npt.NDArray[np.int32]
     areas: npt.NDArray[np.int64]
     is_kept: npt.NDArray[np.bool_]
+    mask_ops: MaskOps
 
     @classmethod
-    def of(cls, logits: Logits) -> Pieces:
-        """All pieces of a mask (h, w)."""
-        found = native.connected_components(logits > 0)
+    def of(cls, logits: Logits, mask_ops: MaskOps) -> Pieces:
+        """All pieces of a mask, from its (h, w) logits."""
+        found = mask_ops.connected_components(logits > 0)
         areas = np.concatenate(([logits.size - found.areas_px.sum()], found.areas_px))
-        return cls(logits, found.labels, areas, np.ones(len(areas), np.bool_))
+        return cls(logits, found.labels, areas, np.ones(len(areas), np.bool_), mask_ops)
 
     @property
     def mask(self) -> MaskBool:
@@ -55,7 +57,7 @@ class Pieces:
             extent: of the object so far.
             max_growth: see ``Extent.allows``.
         """
-        if self._count < 2 or extent.holds(Extent.of(self.mask), max_growth):
+        if self._count < 2 or extent.holds(Extent.of(self.mask, self.mask_ops), max_growth):
             return self
         overlap = np.bincount(self.labels[before], minlength=len(self.areas)).astype(np.float64)
         # among pieces that were not there before, or all were: the largest
@@ -63,7 +65,7 @@ class Pieces:
         kept = self._with_only(order[:1])
         for number in order[1:]:
             together = self._with_only([*np.flatnonzero(kept.is_kept), number])
-            if extent.holds(Extent.of(together.mask), max_growth):
+            if extent.holds(Extent.of(together.mask, self.mask_ops), max_growth):
                 kept = together
         return kept
 
@@ -82,4 +84,4 @@ class Pieces:
         is_kept = np.zeros_like(self.is_kept)
         is_kept[np.asarray(numbers, np.intp)] = True
         is_kept[0] = True
-        return Pieces(self.logits, self.labels, self.areas, is_kept)
+        return replace(self, is_kept=is_kept)

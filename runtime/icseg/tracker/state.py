@@ -12,11 +12,15 @@ from icseg.types import Frame, MaskBool, TrackResult
 from icseg.window import Window
 
 UNBOUNDED = 100.0
+"""The value of a bound that bounds nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrackerConfig:
     """How the tracker remembers, and what of a mask it shows.
+
+    The defaults are SAM 2's own memory, bounded: it remembers and shows every frame as its predictor does, and sees the
+    whole image. What a model was tuned for besides stands in its manifest.
 
     Raises:
         ConfigError: a value is outside its range.
@@ -27,13 +31,15 @@ class TrackerConfig:
         2, "prompted images kept per thing, the first and the latest ones", low=1, high=16
     )
     writes_lost_frames: bool = setting(
-        False,
-        # a long occlusion would push everything that shows the thing out of the memory
+        True,
+        # a long occlusion pushes everything that shows the thing out of the memory
         "remember images in which the thing is not visible, as SAM 2 does",
     )
-    write_min_iou: float = setting(0.5, "remember only masks whose estimated IoU is at least this", low=0, high=1)
+    write_min_iou: float = setting(
+        0.0, "remember only masks whose estimated IoU is at least this; 0 = as SAM 2", low=0, high=1
+    )
     max_growth: float = setting(
-        2.0,
+        UNBOUNDED,
         # a thing that comes out from behind another, or into the picture, grows by half and more
         "a mask whose side is more than this many times the thing's largest so far is not remembered, and of its "
         "pieces only those that fit are shown; 100 = no bound, as SAM 2",
@@ -41,28 +47,28 @@ class TrackerConfig:
         high=UNBOUNDED,
     )
     box_slack: float = setting(
-        0.05,
+        UNBOUNDED,
         "share of a prompt box's side by which the prompted mask may reach beyond it, and a cell of the mask's own "
         "besides; 100 = no bound, as SAM 2",
         low=0,
         high=UNBOUNDED,
     )
     visible_min_iou: float = setting(
-        0.5,
-        # near the threshold of the score the masks of absent things are scraps
+        0.0,
+        # near the threshold of the score the masks of absent things can be scraps
         "a thing whose mask's estimated IoU is below this is not visible, whatever its score says; 0 = as SAM 2",
         low=0,
         high=1,
     )
     write_min_share: float = setting(
-        0.3,
+        0.0,
         # a sliver beside what hides the thing says little of it, and is often not of it
         "masks smaller than this share of the thing's largest so far are not remembered; 0 = as SAM 2",
         low=0,
         high=1,
     )
     window_scale: float = setting(
-        3.0,
+        UNBOUNDED,
         # a small thing squashed with the whole image is a few cells of the mask
         "side of the part of the image in which a thing is looked for, times that of its box; 100 = the whole image, "
         "as SAM 2",
@@ -70,8 +76,8 @@ class TrackerConfig:
         high=UNBOUNDED,
     )
     min_piece_share: float = setting(
-        0.1,
-        # pieces of a partly hidden thing are larger; specks beside it would spoil its box
+        0.0,
+        # pieces of a partly hidden thing are larger; specks beside it spoil its box
         "pieces of a mask smaller than this share of its largest are not shown; 0 = as SAM 2",
         low=0,
         high=1,
@@ -79,22 +85,6 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         check("tracker", self)
-
-    @classmethod
-    def plain_sam2(cls, *, max_objects: int = 8, conditioning_slots: int = 2) -> TrackerConfig:
-        """Remember and show every frame, as SAM 2's own predictor does; for comparison with it."""
-        return cls(
-            max_objects,
-            conditioning_slots,
-            writes_lost_frames=True,
-            write_min_iou=0.0,
-            visible_min_iou=0.0,
-            min_piece_share=0.0,
-            max_growth=UNBOUNDED,
-            box_slack=UNBOUNDED,
-            write_min_share=0.0,
-            window_scale=UNBOUNDED,
-        )
 
 
 @dataclass(slots=True, eq=False)
@@ -160,7 +150,7 @@ class TrackState:
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        """Of the objects tracked now, in the order of their places."""
+        """The caller's numbers of the objects tracked now, in the order of their places."""
         return tuple(track.object_id for track in self.tracks if track.object_id is not None)
 
     def active(self) -> Iterator[tuple[int, ObjectTrack]]:

@@ -18,8 +18,9 @@ import numpy as np
 from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
 from icseg.mask_ops.image_input import normalise_image
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.tracker import graphs
-from icseg.tracker.encoded_image import Looks, StageClock
+from icseg.tracker.encoded_image import EncodedImage, StageClock
 from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
@@ -29,7 +30,7 @@ from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, Tra
 from icseg.window import Window, widened
 
 MAX_ENLARGEMENT = 2.0
-"""Of a window's width to the model's input: beyond, there is nothing more to see."""
+"""A window is enlarged to the model's input by this factor at most: beyond, there is nothing more to see."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +54,7 @@ class Tracker:
         manifest: of the folder the graphs come from; its specs were checked (``load_tracker`` does).
         facts: the manifest's facts.
         config: how the tracker remembers.
+        mask_ops: what labels, measures and enlarges its masks.
     """
 
     def __init__(
@@ -60,9 +62,11 @@ class Tracker:
         runners: Mapping[str, Runner],
         manifest: Manifest,
         facts: graphs.SegmenterFacts,
-        config: TrackerConfig | None = None,
+        config: TrackerConfig,
+        mask_ops: MaskOps,
     ) -> None:
-        self.config = config or TrackerConfig()
+        self.config = config
+        self.mask_ops = mask_ops
         self.manifest = manifest
         self._runners = dict(runners)
         self.facts = facts
@@ -130,11 +134,11 @@ class Tracker:
         """
         state.check_frame(frame, may_be_latest=True)
         place = state.place_for(object_id)
-        looks = Looks(frame.image, self._encode_image)
-        updates = [self._segment(place, object_id, looks, prompt)]
+        image = EncodedImage(frame.image, self._encode_image)
+        updates = [self._segment(place, object_id, image, prompt)]
         if not state.is_latest(frame):
-            updates += [self._segment(track, known, looks) for known, track in state.active() if track is not place]
-        return self._commit(state, frame, updates, looks.clock)
+            updates += [self._segment(track, known, image) for known, track in state.active() if track is not place]
+        return self._commit(state, frame, updates, image.clock)
 
     def step(self, state: TrackState, frame: Frame) -> TrackResult:
         """Track every object into the next frame. With no objects the result is empty.
@@ -144,9 +148,9 @@ class Tracker:
             BackendError: an engine failed. The state is unharmed either way.
         """
         state.check_frame(frame, may_be_latest=False)
-        looks = Looks(frame.image, self._encode_image)
-        updates = [self._segment(track, known, looks) for known, track in state.active()]
-        return self._commit(state, frame, updates, looks.clock)
+        image = EncodedImage(frame.image, self._encode_image)
+        updates = [self._segment(track, known, image) for known, track in state.active()]
+        return self._commit(state, frame, updates, image.clock)
 
     def segment(self, frame: Frame, prompts: Sequence[Prompt]) -> TrackResult:
         """Segment things in one frame, each by its own prompt, in a window of its own. Nothing is remembered.
@@ -159,13 +163,13 @@ class Tracker:
             ValueError: a prompt has more points than the graphs take.
             BackendError: an engine failed.
         """
-        looks = Looks(frame.image, self._encode_image)
+        image = EncodedImage(frame.image, self._encode_image)
         objects = {}
         for object_id, prompt in enumerate(prompts, 1):
             window = self._window_of(prompt, frame.hw) or Window.whole(frame.hw)
-            verdict = self._by_prompt(object_id, prompt, window, looks)[1]
+            verdict = self._by_prompt(object_id, prompt, window, image)[1]
             objects[object_id] = window.result_in_image(verdict.result, frame.hw)
-        return TrackResult(frame.stamp_ns, frame.index, objects, looks.clock.timings_ms)
+        return TrackResult(frame.stamp_ns, frame.index, objects, image.clock.timings_ms)
 
     def reject(self, state: TrackState, object_id: int) -> TrackResult:
         """What the latest frame shows as this object is something else: the object is lost there.
@@ -220,50 +224,56 @@ class Tracker:
         width, height = extent.width * window.width / cells[1], extent.height * window.height / cells[0]
         return window.following(widened(box, width, height), image_hw, self.config.window_scale, self._min_window)
 
-    def _segment(self, track: ObjectTrack, object_id: int, looks: Looks, prompt: Prompt | None = None) -> _Update:
+    def _segment(
+        self, track: ObjectTrack, object_id: int, image: EncodedImage, prompt: Prompt | None = None
+    ) -> _Update:
         """One object in one frame, by its prompt, else by its memory. Changes nothing."""
-        own = track.window if prompt is None else self._window_of(prompt, looks.hw)
-        window = own or Window.whole(looks.hw)
+        own = track.window if prompt is None else self._window_of(prompt, image.hw)
+        window = own or Window.whole(image.hw)
         if prompt is None:
-            selection, verdict = self._by_memory(object_id, track, window, looks)
+            selection, verdict = self._by_memory(object_id, track, window, image)
         else:
-            selection, verdict = self._by_prompt(object_id, prompt, window, looks)
+            selection, verdict = self._by_prompt(object_id, prompt, window, image)
         memory = None
         if verdict.is_remembered:
             feeds = {
-                "vision_features": looks.features(window)["vision_features"],
+                "vision_features": image.features(window)["vision_features"],
                 "mask_logits": verdict.mask_logits,
                 "object_score": np.full((1, 1), selection.object_score, np.float32),
                 "binarize": np.full(1, prompt is not None, np.float32),
             }
-            with looks.clock.stage(graphs.MEMORY_ENCODER):
+            with image.clock.stage(graphs.MEMORY_ENCODER):
                 memory = self._runners[graphs.MEMORY_ENCODER].run(feeds)["memory_features"].copy()
-        verdict = replace(verdict, result=window.result_in_image(verdict.result, looks.hw))
+        verdict = replace(verdict, result=window.result_in_image(verdict.result, image.hw))
         if own is not None:
-            own = self._next_window(window, verdict, looks.hw)
+            own = self._next_window(window, verdict, image.hw)
             verdict = verdict.seen_through(window, own)
         return _Update(track, object_id, verdict, selection.object_pointer, memory, prompt is not None, own)
 
-    def _by_prompt(self, object_id: int, prompt: Prompt, window: Window, looks: Looks) -> tuple[Selection, Verdict]:
+    def _by_prompt(
+        self, object_id: int, prompt: Prompt, window: Window, image: EncodedImage
+    ) -> tuple[Selection, Verdict]:
         """The verdict is in pixels of the window."""
         inside = window.prompt_inside(prompt)
         tokens = prompt_tokens(inside, window.hw, self.facts.image_size, self.facts.prompt_tokens)
-        features = looks.features(window)
-        with looks.clock.stage(graphs.MASK_DECODER):
+        features = image.features(window)
+        with image.clock.stage(graphs.MASK_DECODER):
             selection = self._decode(features["vision_features"], features, tokens)
-        with looks.clock.stage("postprocess"):
-            return selection, judge_prompted(object_id, selection, inside, window.hw, self.config)
+        with image.clock.stage("postprocess"):
+            return selection, judge_prompted(object_id, selection, inside, window.hw, self.config, self.mask_ops)
 
-    def _by_memory(self, object_id: int, track: ObjectTrack, window: Window, looks: Looks) -> tuple[Selection, Verdict]:
+    def _by_memory(
+        self, object_id: int, track: ObjectTrack, window: Window, image: EncodedImage
+    ) -> tuple[Selection, Verdict]:
         """The verdict is in pixels of the window."""
-        features = looks.features(window)
-        with looks.clock.stage(graphs.MEMORY_ATTENTION):
+        features = image.features(window)
+        with image.clock.stage(graphs.MEMORY_ATTENTION):
             feeds = {"vision_features": features["vision_features"], **track.bank.attend().as_feeds()}
             conditioned = self._runners[graphs.MEMORY_ATTENTION].run(feeds)["conditioned_features"]
-        with looks.clock.stage(graphs.MASK_DECODER):
+        with image.clock.stage(graphs.MASK_DECODER):
             selection = self._decode(conditioned, features, None)
-        with looks.clock.stage("postprocess"):
-            return selection, judge_tracked(track, object_id, selection, window.hw, self.config)
+        with image.clock.stage("postprocess"):
+            return selection, judge_tracked(track, object_id, selection, window.hw, self.config, self.mask_ops)
 
     def _decode(
         self, conditioned: Array, features: Mapping[str, Array], prompt: Mapping[str, Array] | None

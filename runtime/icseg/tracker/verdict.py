@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icseg.mask_ops import native
+from icseg.mask_ops.mask_ops import MaskOps
 from icseg.tracker.extent import Extent
 from icseg.tracker.pieces import Pieces
 from icseg.tracker.selection import Selection
@@ -17,7 +17,7 @@ from icseg.window import Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """On one object's mask in one frame.
+    """What becomes of one object's mask in one frame.
 
     Attributes:
         result: what the frame shows of the object.
@@ -42,33 +42,43 @@ class Verdict:
 
 
 def judge_prompted(
-    object_id: int, selection: Selection, prompt: Prompt, image_hw: tuple[int, int], config: TrackerConfig
+    object_id: int,
+    selection: Selection,
+    prompt: Prompt,
+    image_hw: tuple[int, int],
+    config: TrackerConfig,
+    mask_ops: MaskOps,
 ) -> Verdict:
     """A mask that a prompt asked for: shown and remembered however it looks, but for what lies outside the box."""
     logits = selection.mask_logits[0, 0]
     if prompt.box_image_px is not None and config.box_slack < UNBOUNDED:
         logits = within_box(logits, prompt.box_image_px, image_hw, config.box_slack)
-    pieces = Pieces.of(logits)
+    pieces = Pieces.of(logits, mask_ops)
     shown = pieces.without_specks(config.min_piece_share)
-    result = object_result(object_id, selection, shown.kept_logits, image_hw)
+    result = object_result(object_id, selection, shown.kept_logits, image_hw, mask_ops)
     remembered = logits[None, None]
     if result.is_lost:
         return Verdict(result, remembered, is_remembered=True, extent=None, before=None)
     mask = pieces.mask
-    return Verdict(result, remembered, is_remembered=True, extent=Extent.of(mask), before=mask)
+    return Verdict(result, remembered, is_remembered=True, extent=Extent.of(mask, mask_ops), before=mask)
 
 
 def judge_tracked(
-    track: ObjectTrack, object_id: int, selection: Selection, image_hw: tuple[int, int], config: TrackerConfig
+    track: ObjectTrack,
+    object_id: int,
+    selection: Selection,
+    image_hw: tuple[int, int],
+    config: TrackerConfig,
+    mask_ops: MaskOps,
 ) -> Verdict:
     """A mask that comes from memory: pieces that cannot be the object go, and what is doubtful is not remembered."""
-    pieces = Pieces.of(selection.mask_logits[0, 0])
+    pieces = Pieces.of(selection.mask_logits[0, 0], mask_ops)
     if config.max_growth < UNBOUNDED and track.extent is not None and track.before is not None:
         pieces = pieces.of_one_thing(track.before, track.extent, config.max_growth)
     shown = pieces.without_specks(config.min_piece_share).kept_logits
-    result = object_result(object_id, selection, shown, image_hw, min_iou=config.visible_min_iou)
+    result = object_result(object_id, selection, shown, image_hw, mask_ops, min_iou=config.visible_min_iou)
     mask = pieces.mask
-    now = Extent.of(mask)
+    now = Extent.of(mask, mask_ops)
     known = track.extent or now
     is_possible = known.allows(now, config.max_growth)
     is_seen = is_possible and not result.is_lost
@@ -96,7 +106,13 @@ def within_box(logits: Logits, box_image_px: Box, image_hw: tuple[int, int], sla
 
 
 def object_result(
-    object_id: int, selection: Selection, shown: Logits, image_hw: tuple[int, int], *, min_iou: float = 0.0
+    object_id: int,
+    selection: Selection,
+    shown: Logits,
+    image_hw: tuple[int, int],
+    mask_ops: MaskOps,
+    *,
+    min_iou: float = 0.0,
 ) -> ObjectResult:
     """A chosen mask at the image's size, with what can be read off it.
 
@@ -105,10 +121,11 @@ def object_result(
         selection: the decoder's answer.
         shown: (h, w) logits of what is shown of its mask.
         image_hw: height and width of the image.
+        mask_ops: enlarge the mask.
         min_iou: estimated IoU below which the mask is empty.
     """
     if selection.is_visible and selection.iou_score >= min_iou:
-        masks, statistics = native.upsample_threshold(shown[None], image_hw, stability_offset=0.0)
+        masks, statistics = mask_ops.upsample_threshold(shown[None], image_hw, stability_offset=0.0)
         mask, box, area = masks[0], statistics.box(0), int(statistics.areas_px[0])
     else:
         mask, box, area = np.zeros(image_hw, np.bool_), None, 0

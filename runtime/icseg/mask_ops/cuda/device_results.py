@@ -54,7 +54,7 @@ class DeviceBitMasks:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceStatistics:
-    """Of N masks.
+    """What is read off N masks.
 
     Attributes:
         rows: (N, 12) int64, as ``MaskStatistics`` has them.
@@ -72,7 +72,7 @@ class DeviceStatistics:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceComponents:
-    """Of N masks.
+    """The connected components of N masks.
 
     Attributes:
         labels: (N, H, W) int32: 0 outside, component k is k + 1.
@@ -97,7 +97,7 @@ class DeviceComponents:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DevicePeaks:
-    """Of N masks.
+    """The pixel of each of N masks that is farthest from everything outside it.
 
     Attributes:
         rows: (N, 3) int64: x, y, squared distance; -1, -1, 0 of an empty mask.

@@ -17,7 +17,7 @@ from icseg.mask_ops.options import Encoding
 
 
 class FrameOperations(Launcher):
-    """Of ``CudaMaskOps``: what begins with a frame."""
+    """The operations of ``CudaMaskOps`` that begin with a frame."""
 
     def preprocess(
         self,

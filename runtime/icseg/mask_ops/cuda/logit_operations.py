@@ -18,7 +18,7 @@ from icseg.types import Box
 
 
 class LogitOperations(Launcher):
-    """Of ``CudaMaskOps``: what begins with logits."""
+    """The operations of ``CudaMaskOps`` that begin with logits."""
 
     def clean_logits(
         self,

@@ -33,7 +33,7 @@ TEXT_BYTES_PER_RUN = 7
 
 
 class MaskOperations(Launcher):
-    """Of ``CudaMaskOps``: what begins with masks."""
+    """The operations of ``CudaMaskOps`` that begin with masks."""
 
     def pack_masks(self, masks: Any) -> DeviceBitMasks:
         """(N, H, W) or (H, W) bool to one bit a pixel."""
@@ -85,7 +85,7 @@ class MaskOperations(Launcher):
         return DeviceComponents(labels, counts, rows)
 
     def largest_component(self, masks: Any, *, connectivity: int = 8, capacity: int | None = None) -> DeviceBitMasks:
-        """Of each mask the component with most pixels, the first in row order of equal ones; empty if there is none.
+        """The component with most pixels of each mask, the first in row order of equal ones; empty if there is none.
 
         Args:
             connectivity, capacity: as ``connected_components`` takes them; only the first ``capacity`` are looked at.
@@ -100,7 +100,7 @@ class MaskOperations(Launcher):
         return DeviceBitMasks(kept, width)
 
     def distance_peak(self, masks: Any) -> DevicePeaks:
-        """Of each mask the pixel that is farthest from everything outside it, and how far: a hint where to grasp."""
+        """The pixel of each mask that is farthest from everything outside it, and how far: a hint where to grasp."""
         bits = self._bits(masks)
         rows = self._new((len(bits), 3), np.int64)
         workspace = self._workspace("icseg_distance_peak", len(bits), *bits.hw)
@@ -162,7 +162,7 @@ class MaskOperations(Launcher):
         """The masks of COCO's compressed run lengths.
 
         Args:
-            encoded: one text a mask: of ``rle_encode``, or on the host, which a recording cannot have.
+            encoded: one text a mask: of ``rle_encode``, or on the host, which a capture cannot have.
             hw: of each mask in pixels.
             run_capacity: runs that a text may have; None: as many as the longest can have.
         """

@@ -21,7 +21,7 @@ class CudaMaskOps(LogitOperations, MaskOperations, FrameOperations):
 
     Memory: an input must be kept until the stream has passed, which is so once a ``to_host`` of the result is back;
     memory that was allocated for the same stream needs no such care. A result's memory is used again when the result is
-    dropped, by later work of this stream; whoever reads it on another stream keeps it until that is done. A recording
+    dropped, by later work of this stream; whoever reads it on another stream keeps it until that is done. A capture
     (``CudaStream.capture``) is made of operations that ran once before, so that it allocates nothing, on arrays of the
     same stream, and needs this object and the results kept.
 

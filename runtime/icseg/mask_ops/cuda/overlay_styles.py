@@ -11,7 +11,7 @@ from icseg.inference.device_memory import DeviceArray, DevicePool, DeviceStream
 from icseg.mask_ops.cuda.ranges import check_share
 
 KEPT = 1024
-"""Sets of styles. A recording has the address of its set, and no copy: it is good while the set is among these."""
+"""So many sets of styles are kept. A capture has the address of its set, and no copy: it is good while that is kept."""
 _STYLE = np.dtype(
     [
         ("fill", np.uint8, 3),
@@ -21,7 +21,7 @@ _STYLE = np.dtype(
         ("has_outline", np.int32),
     ]
 )
-"""Of cuda.h: 16 bytes."""
+"""One mask's style as the CUDA library reads it: 16 bytes."""
 
 
 class OverlayStyles:

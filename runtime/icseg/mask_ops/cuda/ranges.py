@@ -7,7 +7,7 @@ import math
 LONGEST_SIDE = 65536
 MOST_PIXELS = 2**31 - 1
 MOST_MASKS = 65535
-"""Of a batch: CUDA's limit to a grid."""
+"""A batch has so many masks at most: CUDA's limit to a grid."""
 
 
 def check_size(name: str, hw: tuple[int, int]) -> None:
