@@ -89,7 +89,7 @@ TABLES = {
         ),
     ),
     "parity": Table(
-        ("SAM 2.1 {size} at {resolution}, masks beside transformers' video model, the same weights", "IoU"),
+        ("SAM 2.1 {size:s} at {resolution:d}, masks beside transformers' video model, the same weights", "IoU"),
         (
             Row("mean of {masks:d} masks", RESULTS + "bench_parity.json", ("{mean_iou:.4f}",), (), "random weights"),
             Row("the least of them", RESULTS + "bench_parity.json", ("{least_iou:.4f}",), (), "random weights"),

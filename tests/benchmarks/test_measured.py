@@ -62,6 +62,11 @@ def test_every_figure_is_read_from_its_file(row: Row) -> None:
     assert "{" not in figure(row, row.what)
 
 
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_headers_are_filled_in(table: Table) -> None:
+    assert all("{" not in figure(table.rows[0], template) for template in table.header)
+
+
 def test_every_table_has_a_place_and_every_place_a_table() -> None:
     places = [match[2] for name in DOCUMENTS for match in PLACE.finditer((ROOT / name).read_text())]
     assert sorted(places) == sorted(TABLES)
