@@ -14,7 +14,7 @@ ROS_FILES := $(shell find ros2_ws/src -type f -not -path '*_msgs/*' -not -path '
 # the wheels' environment is an ament prefix
 ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) PATH=$(CURDIR)/$(ROS_VENV)/bin:$$PATH
 
-.PHONY: demo test lint format ros ros-test edge-llm clean help
+.PHONY: demo test lint format ros ros-test edge-llm wheels clean help
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
@@ -24,6 +24,7 @@ help:
 	@echo "make ros           build ros2_ws from wheels, without a ROS installation (x86_64)"
 	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS"
 	@echo "make edge-llm      TensorRT Edge-LLM for export/build_policy.py, in .venv-edge-llm"
+	@echo "make wheels        a wheel of icseg in dist/, tried without the checkout; WHEEL_ARGS=--aarch64 for a Jetson"
 	@echo "make clean         remove the environment and what was built"
 
 demo: $(VENV)/.ready-demo
@@ -60,6 +61,9 @@ ros2_ws/install/.ready: $(ROS_VENV)/.ready $(ROS_MSGS) $(ROS_FILES)
 	cd ros2_ws && $(ROS_ENV) colcon build --cmake-args -Wno-dev
 	@touch $@
 
+wheels:
+	sh tools/build_wheels.sh $(WHEEL_ARGS)
+
 edge-llm: .venv-edge-llm/.ready
 
 .venv-edge-llm/.ready: export/policy/edge_llm_requirements.txt
@@ -81,4 +85,4 @@ $(VENV)/.ready-test: $(VENV)/.ready-demo
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(ROS_VENV) .venv-edge-llm build out ros2_ws/build ros2_ws/install ros2_ws/log
+	rm -rf $(VENV) $(ROS_VENV) .venv-edge-llm build dist out ros2_ws/build ros2_ws/install ros2_ws/log

@@ -20,11 +20,14 @@ from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.chat.policy import ChatPolicy
 from icseg.dialogue.policy import Policy
 from icseg.errors import ConfigError
+from icseg.inference.manifest import MANIFEST_NAME, read_manifest
 from icseg.policy_server.entry import ENTRY_NAME, load_entry
 from icseg.runtime_settings import RENAMED, ModelSettings, RuntimeSettings, read_settings_file
 from icseg.session.session import Session
-from icseg.settings import Effective, Said, described, merge
-from icseg.tracker.loading import load_tracker
+from icseg.settings import DEFAULT, Effective, Said, described, merge
+from icseg.tracker.loading import KIND as SEGMENTER
+from icseg.tracker.loading import load_tracker, model_settings
+from icseg.tracker.state import TrackerConfig
 from icseg.tracker.tracker import Tracker
 from icseg.types import Frame, Prompt
 
@@ -96,7 +99,7 @@ def open_models(effective: Effective[RuntimeSettings], *, warm_up: bool = False)
     """
     settings, folder = effective.settings, model_folder(effective.settings.model)
     engine = {"providers": (settings.model.provider,), "threads": settings.model.threads}
-    tracker = load_tracker(folder / "segmenter", config=settings.tracker, **engine)  # type: ignore[arg-type]
+    tracker = load_tracker(folder / SEGMENTER, config=settings.tracker, **engine)  # type: ignore[arg-type]
     policy: Policy
     if settings.model.policy == "chat":
         policy = ChatPolicy(settings.chat)
@@ -138,13 +141,18 @@ def open_session(
 
 def whose_tracker_settings(effective: Effective[RuntimeSettings]) -> str:
     """Where the tracker's settings come from, for people; more than one source is separated by commas."""
-    names = [item.name for item in described("", RuntimeSettings) if item.name.startswith("tracker.")]
-    return ", ".join(dict.fromkeys(effective.sources[name] for name in names))
+    names = [item.name for item in described("tracker", TrackerConfig)]
+    sources = dict.fromkeys(effective.sources[name] for name in names)
+    return ", ".join(source for source in sources if source != DEFAULT) or DEFAULT
 
 
 def _said_by_models(model: ModelSettings) -> list[Said]:
-    said = []
-    entry = Path(model.policy_entry).expanduser() if model.policy_entry else model_folder(model) / "policy" / ENTRY_NAME
+    """What the segmenter's manifest says of the tracker, and a built policy's entry of its server."""
+    said, folder = [], model_folder(model)
+    if (segmenter := folder / SEGMENTER).is_dir():
+        own = model_settings(read_manifest(segmenter), path=segmenter / MANIFEST_NAME)
+        said.append(Said(own.source, own.values))
+    entry = Path(model.policy_entry).expanduser() if model.policy_entry else folder / "policy" / ENTRY_NAME
     if model.policy_entry or entry.is_file():
         said.append(Said(str(entry), load_entry(entry).chat_settings()))
     return said

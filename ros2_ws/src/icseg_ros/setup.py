@@ -1,5 +1,6 @@
 """The ROS 2 package of icseg: ament_python, so that colcon builds it without a compiler."""
 
+import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -14,7 +15,7 @@ def files(pattern: str) -> list[str]:
 
 setup(
     name=NAME,
-    version="0.1.0",
+    version=ElementTree.parse("package.xml").findtext("version"),
     packages=find_packages(exclude=["test"]),
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),

@@ -23,7 +23,7 @@ from icseg.tracker.tracker import Tracker
 KIND = "segmenter"
 GROUP = "tracker"
 """What the full name of a tracker's setting begins with."""
-FROM_MANIFEST = "its manifest"
+FROM_MANIFEST = "the segmenter's manifest"
 FROM_NANO = "the nano models' manifest, whose weights these are"
 FROM_SAM2 = "SAM 2's own"
 _USERS_OWN = frozenset({"tracker.max_objects"})
