@@ -1,6 +1,6 @@
 """What it is worth to check the mask against the target while it is tracked: the whole dialogue, with and without.
 
-Every scene of the test split is rendered once and played to two sessions that differ in ``SessionConfig.rechecks``
+Every scene of the test split is rendered once and played to two sessions that differ in ``FollowingConfig.rechecks``
 alone: "the mug", the question, the answer of the simulated person a second later, and ten seconds of motion, crossing
 and leaving. J is that of the thing that was meant, over every frame with a result. Looks are done in the step there, so
 that the figures do not depend on the machine.

@@ -23,7 +23,7 @@ from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.policy import Mismatch, PolicyOutput, TargetWatch
 from icseg.evaluation.metrics import jaccard
-from icseg.session.config import SessionConfig
+from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.executor import InlineExecutor
 from icseg.session.following import OBJECT_ID, VideoTracker
 from icseg.session.session import Session
@@ -187,7 +187,7 @@ def step_arms(
     box = next(box for number in frames[0].things if (box := frames[0].box_image_px(number)) is not None)
     policy = CandidatesPolicy(SlowDetector(detector, look_ms))
     arms: dict[str, tuple[SessionConfig, Executor | None]] = {
-        "without": (SessionConfig(rechecks=False), None),
+        "without": (SessionConfig(following=FollowingConfig(rechecks=False)), None),
         "looks_in_the_step": (SessionConfig(), InlineExecutor()),
         "looks_beside_it": (SessionConfig(), None),
     }
