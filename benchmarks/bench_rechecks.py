@@ -103,11 +103,12 @@ def main() -> None:
                 played[arm].append(play_scene(session, frames, target_id))
         scene = make_scene(args.slow_seed, split="test", ambiguous_kind="mug")
         frames = list(stream(table, scene, fps=FPS, duration_s=10.0))
+    look_frames = math.ceil(args.look_ms * FPS / 1e3)
     slow = {
         "look_ms": args.look_ms,
         "seed": args.slow_seed,
         **step_arms(tracker, detector, frames, args.look_ms),
-        "wrong_mask": planted_wrong_mask(tracker, detector, frames[: round(5 * FPS)], math.ceil(args.look_ms * FPS / 1e3)),
+        "wrong_mask": planted_wrong_mask(tracker, detector, frames[: round(5 * FPS)], look_frames),
     }
     results = {
         "what": "J of the mug that was meant over the whole dialogue, 640x480, 15 frames a second, 10 s",

@@ -184,7 +184,8 @@ def step_arms(
     tracker: VideoTracker, detector: Detector, frames: Sequence[SimFrame], look_ms: float
 ) -> dict[str, dict[str, Any]]:
     """The tracker's steps unchecked, with looks in them, and with looks beside them."""
-    box = next(box for number in frames[0].things if (box := frames[0].box_image_px(number)) is not None)
+    box = frames[0].box_image_px(_unlike_things(frames[0])[0])
+    assert box is not None
     policy = CandidatesPolicy(SlowDetector(detector, look_ms))
     arms: dict[str, tuple[SessionConfig, Executor | None]] = {
         "without": (SessionConfig(following=FollowingConfig(rechecks=False)), None),

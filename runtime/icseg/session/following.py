@@ -89,8 +89,8 @@ class Following:
         self._tracker, self._state, self._config = tracker, tracker.new_state(), config
         self._policy = policy if config.rechecks and isinstance(policy, WatchingPolicy) else None
         self._executor = executor
-        # the state as it was in the frame that is being checked
-        self._state_then = tracker.new_state() if self._policy is not None else None
+        # the state in the frame that is being checked
+        self._kept_state = tracker.new_state() if self._policy is not None else None
         self._recheck: Recheck | None = None
         self._out: list[events.Event] = []
         self._strides_left = config.catch_up_frames
@@ -182,7 +182,7 @@ class Following:
             if (outcome := self._poll()) is not None:
                 return self._apply(outcome, result)
             if self._recheck is not None:
-                self._tracker.copy_state(self._state, self._state_then)
+                self._tracker.copy_state(self._state, self._kept_state)
         if self._recheck is not None and self._recheck.is_mistrustful:
             return replace(result, objects={known: found.as_lost() for known, found in result.objects.items()})
         return result
@@ -199,7 +199,7 @@ class Following:
 
     def _go_back(self, outcome: CheckOutcome) -> TrackResult:
         """Put a mask right in its own frame, which is in the past; from there it is caught up."""
-        self._state, self._state_then = self._state_then, self._state
+        self._state, self._kept_state = self._kept_state, self._state
         self.stamp_ns = outcome.frame.stamp_ns
         self._strides_left = self._config.catch_up_frames
         result = self._apply(outcome, None)
