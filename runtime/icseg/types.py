@@ -6,7 +6,7 @@ top left corner of the top left pixel is 0, 0), ``*_vlm_1000`` (0..1000 on each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,10 @@ class ObjectResult:
     object_score: float
     iou_score: float
     is_lost: bool
+
+    def as_lost(self) -> ObjectResult:
+        """The same object, not visible in this frame."""
+        return replace(self, mask=np.zeros_like(self.mask), box_image_px=None, area_px=0, is_lost=True)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

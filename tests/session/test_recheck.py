@@ -1,23 +1,23 @@
-"""Masks checked against the target while it is tracked: when, what is corrected, what happens if it breaks."""
+"""Masks checked before their frame is shown: when that is done, what is corrected, what happens if it breaks."""
 
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from icseg import events
 from icseg.dialogue.actions import Answer, SelectKeyframe
-from icseg.dialogue.policy import Mistaken
+from icseg.dialogue.policy import Mismatch
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError
 from icseg.session.config import FollowingConfig, SessionConfig
 from icseg.session.events import State
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
-from icseg.tracker.scripted import ScriptedTracker
-from icseg.types import Box, Frame, Prompt
+from icseg.tracker.scripted import ScriptedState, ScriptedTracker
+from icseg.types import Box, Frame, Prompt, TrackResult
 from tests.conftest import FRAME_NS, FakeClock, make_frame
 
 ANSWER = Answer((100, 100, 300, 500), (200, 300))
@@ -28,10 +28,10 @@ ELSEWHERE = Prompt((40.0, 8.0, 56.0, 24.0), ((48.0, 16.0),), (1,))
 class ScriptedWatch:
     """Says what the script says per frame index, else that the mask is right; raises what it finds there."""
 
-    script: dict[int, Prompt | Mistaken | Exception] = field(default_factory=dict)
+    script: dict[int, Prompt | Mismatch | Exception | None] = field(default_factory=dict)
     looked: list[tuple[int, Box | None]] = field(default_factory=list)
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
+    def check(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mismatch | None:
         self.looked.append((frame.index, box_image_px))
         said = self.script.get(frame.index)
         if isinstance(said, Exception):
@@ -78,7 +78,7 @@ def of(log: list[events.Event], kind: type[events.Event]) -> list[int]:
 def test_it_looks_now_and_then_and_more_often_while_the_target_is_lost() -> None:
     watch = ScriptedWatch()
     tracker = ScriptedTracker(lambda stamp_ns: not 12 * FRAME_NS <= stamp_ns < 17 * FRAME_NS)
-    play(watch, tracker, config=FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.2))
+    play(watch, tracker, config=FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.2, recheck_below_iou=0.0))
     assert [index for index, _ in watch.looked] == [5, 10, 12, 14, 16]
     assert [box is None for _, box in watch.looked] == [False, False, True, True, True]
 
@@ -117,10 +117,25 @@ def test_a_mask_that_is_nearly_right_keeps_its_memory_and_is_looked_at_again_soo
     assert [index for index, _ in watch.looked] == [5, 7, 12]
 
 
-def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> None:
-    watch = ScriptedWatch({5: Mistaken("the blue box"), 6: Mistaken("the blue box"), 8: ELSEWHERE})
+@pytest.mark.parametrize(("right_edge", "is_far_off"), [(16.0, False), (15.9, True)])
+def test_memories_are_let_go_when_less_than_half_of_both_boxes_is_shared(right_edge: float, is_far_off: bool) -> None:
     tracker = ScriptedTracker()
-    session, log = play(watch, tracker, 13, FollowingConfig(recheck_s=0.5))
+    session, _ = play(ScriptedWatch({5: Prompt((0.0, 4.0, right_edge, 12.0))}), tracker, 1)
+    session.point_at((0.0, 4.0, 32.0, 12.0))
+    for index in range(1, 7):
+        session.push_frame(make_frame(index))
+        session.step()
+    assert [name for name, ns in tracker.history if ns == 5 * FRAME_NS] == [
+        "step",
+        *(["reject"] if is_far_off else []),
+        "prompt",
+    ]
+
+
+def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> None:
+    watch = ScriptedWatch({5: Mismatch("the blue box"), 6: Mismatch("the blue box"), 8: ELSEWHERE})
+    tracker = ScriptedTracker()
+    session, log = play(watch, tracker, 13, FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.5))
     assert of(log, events.Mistaken) == [5, 6]
     assert [event.what for event in log if isinstance(event, events.Mistaken)] == ["the blue box"] * 2
     # the tracker shows it again in frame 6, at once looked at; in 7 nothing is said against it, in 8 nobody looks
@@ -133,7 +148,28 @@ def test_a_mask_on_another_thing_is_dropped_and_not_believed_again_unseen() -> N
     assert session.state is State.TRACKING
 
 
-def test_a_lost_target_is_found_by_its_look() -> None:
+@pytest.mark.parametrize(("says", "looked"), [(None, [5, 8, 10, 15]), (ELSEWHERE, [5, 8, 11, 16])])
+def test_after_a_mistake_the_next_mask_is_looked_at_unless_the_target_was_known_again(
+    says: Prompt | None, looked: list[int]
+) -> None:
+    # where the tracker shows nothing, only every third frame is looked at, and nothing to object to proves nothing
+    watch = ScriptedWatch({5: Mismatch("the blue box"), 8: says})
+    tracker = ScriptedTracker(lambda stamp_ns: not 6 * FRAME_NS <= stamp_ns < 10 * FRAME_NS)
+    play(watch, tracker, 18, FollowingConfig(recheck_s=0.5, recheck_doubt_s=0.3))
+    assert [index for index, _ in watch.looked] == looked
+
+
+def test_what_a_correction_takes_is_added_to_its_frame() -> None:
+    class Timed(ScriptedTracker):
+        def _result(self, state: ScriptedState, frame: Frame) -> TrackResult:
+            return replace(super()._result(state, frame), timings_ms={"script": 2.0})
+
+    _, log = play(ScriptedWatch({5: ELSEWHERE}), Timed(), 7)
+    spent = {e.stamp_ns // FRAME_NS: e.timings_ms for e in log if isinstance(e, events.Tracked)}
+    assert [spent[index]["script"] for index in (4, 5, 6)] == [2.0, 4.0, 2.0]
+
+
+def test_a_lost_target_is_found_by_its_appearance() -> None:
     tracker = ScriptedTracker(lambda stamp_ns: not 6 * FRAME_NS <= stamp_ns <= 8 * FRAME_NS)
     watch = ScriptedWatch({9: ELSEWHERE})
     session, log = play(watch, tracker, 12, FollowingConfig(recheck_s=0.1, recheck_doubt_s=0.1))
@@ -159,7 +195,7 @@ def test_a_detector_that_is_broken_from_the_start_is_told_too() -> None:
 
 
 @pytest.mark.parametrize("config", [FollowingConfig(rechecks=False), FollowingConfig()])
-def test_without_a_watch_nothing_is_looked_at(config: SessionConfig) -> None:
+def test_without_a_watch_nothing_is_looked_at(config: FollowingConfig) -> None:
     watch = ScriptedWatch({5: ELSEWHERE}) if not config.rechecks else None
     session, log = play(watch, ScriptedTracker(), config=config)
     assert of(log, events.Corrected) == []

@@ -13,7 +13,7 @@ from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
 from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError, ConfigError
-from icseg.session.config import FollowingConfig, SessionConfig
+from icseg.session.config import BufferConfig, FollowingConfig, SessionConfig
 from icseg.session.events import State
 from icseg.session.session import Session
 from icseg.tracker.scripted import ScriptedTracker
@@ -101,9 +101,11 @@ def test_a_box_is_followed_without_a_question(rig: Callable[..., Rig]) -> None:
     r = rig()
     r.camera(3)
     r.session.point_at((30.0, 10.0, 90.0, 40.0))
-    assert kinds(r.step(1)) == [events.Targeted, events.Tracked]
-    targeted = r.log[0]
+    targeted, tracked = r.step(1)
     assert isinstance(targeted, events.Targeted)
+    assert isinstance(tracked, events.Tracked)
+    assert tracked.is_live
+    assert r.session.state is State.TRACKING
     assert (targeted.stamp_ns, targeted.prompt) == (2 * FRAME_NS, Prompt((30.0, 10.0, 64.0, 40.0)))
     r.camera()
     assert kinds(r.step(1)) == [events.Tracked]
@@ -123,6 +125,37 @@ def test_a_new_stream_ends_what_goes_on_and_takes_older_stamps(rig: Callable[...
     assert "the clock was set back" in failed.error
     assert r.session.newest_frame is r.session.frame_at(0) is not None
     assert kinds(r.say("the mug")) == [events.Thinking, events.GaveUp]
+
+
+def test_the_newest_frame_wins_once_it_was_reached(rig: Callable[..., Rig]) -> None:
+    r = rig()
+    r.camera(3)
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    r.step(1)
+    r.camera()
+    r.step(1)
+    r.camera(3)
+    assert r.config.following.catch_up_frames > 1
+    (tracked,) = r.step(1)
+    assert (tracked.stamp_ns, tracked.is_live, tracked.dropped) == (6 * FRAME_NS, True, 2)
+
+
+def test_drops_are_counted_since_the_session_began(clock: FakeClock, executor: ManualExecutor) -> None:
+    config = SessionConfig(buffer=BufferConfig(max_frames=4))
+    session = Session(ScriptedPolicy(), ScriptedTracker(), config, executor=executor, clock=clock)
+    dropped = []
+    for first in (0, 10):
+        for index in range(first, first + 6):  # two more than may wait
+            session.push_frame(make_frame(index))
+        session.point_at((10.0, 10.0, 30.0, 40.0))
+        log = session.step()
+        session.push_frame(make_frame(first + 6))
+        log += session.step()
+        for index in range(first + 7, first + 10):  # two are passed over
+            session.push_frame(make_frame(index))
+        log += session.step()
+        dropped.append([event.dropped for event in log if isinstance(event, events.Tracked)])
+    assert dropped == [[2, 2, 4], [6, 6, 8]]
 
 
 def test_points_are_followed_too(rig: Callable[..., Rig]) -> None:
@@ -321,8 +354,9 @@ def test_a_search_ends(rig: Callable[..., Rig]) -> None:
     for _ in range(22):
         r.camera(1)
         r.step()
-    assert isinstance(r.log[-1], events.GaveUp)
-    assert r.log[-1].reason == "the target was not seen again for 2 s"
+    (gave_up,) = [event for event in r.log if isinstance(event, events.GaveUp)]
+    assert gave_up.reason == "the target was not seen again for 2 s"
+    assert gave_up.stamp_ns == 21 * FRAME_NS  # it was lost in the first frame after the keyframe
 
 
 def test_give_up_of_the_policy_is_told_with_its_reason(rig: Callable[..., Rig]) -> None:

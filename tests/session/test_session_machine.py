@@ -14,7 +14,7 @@ from icseg import events
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.dialogue import Dialogue
-from icseg.dialogue.policy import Mistaken, PolicyOutput
+from icseg.dialogue.policy import Mismatch, PolicyOutput
 from icseg.errors import BackendError, ModelOutputError
 from icseg.session.config import BufferConfig, FollowingConfig, SessionConfig
 from icseg.session.events import State
@@ -62,10 +62,10 @@ class WaywardPolicy:
         self._say("watch")
         return None if self.watch_says == "blind" else self
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
-        self._say("look")
+    def check(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mismatch | None:
+        self._say("check")
         if self.watch_says == "mistaken":
-            return Mistaken("the red box")
+            return Mismatch("the red box")
         return Prompt((20.0, 10.0, 40.0, 30.0), ((30.0, 20.0),), (1,)) if self.watch_says == "wrong" else None
 
     def _say(self, call: str) -> None:
@@ -168,9 +168,29 @@ class SessionMachine(RuleBasedStateMachine):
     def world(self, visible: bool, engine_dies: int) -> None:
         self.visible, self.engine_dies = visible, engine_dies == 0
 
-    @rule(says=st.sampled_from(("right", "wrong", "mistaken", "blind", "watch dies", "look dies")))
+    @rule(says=st.sampled_from(("right", "wrong", "mistaken", "blind", "watch dies", "check dies")))
     def watch(self, says: str) -> None:
         self.policy.watch_says = says
+
+    @rule(says=st.sampled_from(("wrong", "mistaken", "right", "check dies")), meanwhile=st.integers(1, 6))
+    def look(self, says: str, meanwhile: int) -> None:
+        """A look ends after some frames, and what it finds is followed to now."""
+        if self.session.state not in (State.TRACKING, State.TARGETING, State.LOST):
+            self.policy.watch_says = "right"
+            self.camera(1)
+            self.session.point_at((10.0, 10.0, 30.0, 30.0))
+            self.step(1)
+            self.executor.run()
+        self.policy.watch_says = says
+        for _ in range(meanwhile):
+            self.camera(1)
+            self.step(1)
+        self.executor.run()
+        self.step(1)
+        for _ in range(BUFFER_FRAMES):
+            if self.session.is_behind:
+                self.step(1)
+        assert not self.session.is_behind, "catching up takes more steps than there are frames"
 
     @rule(count=st.integers(1, 4))
     def step(self, count: int) -> None:
@@ -201,14 +221,37 @@ class SessionMachine(RuleBasedStateMachine):
             assert all(spent >= 0 for spent in event.timings_ms.values())
         live = [event for event in out if isinstance(event, events.Tracked)]
         assert len(live) <= 1, "more than one tracker step in a step"
+        if events.Mistaken in said:
+            assert after in (State.LOST, State.GAVE_UP)
+        if said & {events.Corrected, events.Mistaken}:
+            assert not live, "the frame of a look that was waited for by nobody was shown before"
 
     @invariant()
     def frames_are_bounded(self) -> None:
         if not hasattr(self, "session"):
             return
         alive = sum(ref() is not None for ref in self.frames)
-        # buffer, inbox, the frames of one running and one cancelled dialogue, and the keyframe
-        assert alive <= 2 * BUFFER_FRAMES + 6 + 6 * len(self.executor.jobs) + 2
+        # buffer, inbox, the frames of one running and one cancelled dialogue, the keyframe, and one that was looked at
+        assert alive <= 2 * BUFFER_FRAMES + 6 + 6 * len(self.executor.jobs) + 3
+
+    @invariant()
+    def masks_get_newer_and_drops_more(self) -> None:
+        dropped, shown_ns = 0, -1
+        for event in getattr(self, "log", []):
+            match event:
+                case events.Targeted():
+                    shown_ns = -1
+                case events.Tracked():
+                    assert event.stamp_ns > shown_ns
+                    assert event.dropped >= dropped
+                    shown_ns, dropped = event.stamp_ns, event.dropped
+                case events.Corrected() | events.Mistaken():
+                    assert event.stamp_ns <= shown_ns, "nobody looked at a frame that was not shown"
+
+    @invariant()
+    def one_thing_at_a_time_is_waited_for(self) -> None:
+        if hasattr(self, "session"):
+            assert sum(not job.cancelled() for job, _ in self.executor.jobs) <= 1
 
     @invariant()
     def lost_and_found_alternate(self) -> None:

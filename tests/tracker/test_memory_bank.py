@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,6 +147,30 @@ def test_cleared_bank_equals_a_new_one(events: list[str]) -> None:
     used, new = bank.attend(), fresh.attend()
     np.testing.assert_array_equal(used.memory_mask, new.memory_mask)
     np.testing.assert_array_equal(used.pointer_offsets, new.pointer_offsets)
+
+
+@settings(deadline=None)
+@given(before=EVENTS, elsewhere=EVENTS, after=EVENTS)
+def test_a_copy_goes_on_as_if_the_bank_never_had(before: list[str], elsewhere: list[str], after: list[str]) -> None:
+    bank, kept, straight = (MemoryBank(make_shape()) for _ in range(3))
+    then, model = ListModel(bank.shape), ListModel(bank.shape)
+    play(bank, then, before)
+    play(kept, ListModel(kept.shape), elsewhere)  # what it held is forgotten
+    places = [array.ctypes.data for array in kept.attend().as_feeds().values()]
+    bank.copy_into(kept)
+    play(bank, deepcopy(then), elsewhere)
+    play(kept, then, after)
+    play(straight, model, before)
+    play(straight, model, after)
+    for name, array in kept.attend().as_feeds().items():
+        np.testing.assert_array_equal(array, straight.attend().as_feeds()[name])
+    assert [array.ctypes.data for array in kept.attend().as_feeds().values()] == places
+    assert not kept.is_empty
+
+
+def test_a_bank_of_another_shape_takes_no_copy() -> None:
+    with pytest.raises(ValueError, match="expected a bank of the same shape"):
+        MemoryBank(make_shape()).copy_into(MemoryBank(make_shape(memory_slots=4)))
 
 
 def test_masked_slots_are_finite() -> None:

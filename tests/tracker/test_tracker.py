@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tracemalloc
 from dataclasses import replace
 
@@ -138,6 +139,68 @@ def test_a_rejected_object_is_lost_and_only_its_prompts_are_remembered() -> None
     assert attended(state) == 2
     with pytest.raises(ValueError, match=r"object 9: expected one of \[4\]"):
         tracker.reject(state, 9)
+
+
+def looks_like(state: TrackState) -> dict[str, object]:
+    """Everything that a state knows: the fields of it and of its places, and what each bank attends to."""
+    places = []
+    for track in state.tracks:
+        known = {name: getattr(track, name) for name in track.__slots__ if name != "bank"}
+        known["bank"] = [] if track.bank.is_empty else [a.tolist() for a in track.bank.attend().as_feeds().values()]
+        known["before"] = None if track.before is None else track.before.tolist()
+        places.append(known)
+    return {name: getattr(state, name) for name in state.__slots__ if name != "tracks"} | {"tracks": places}
+
+
+def test_a_state_that_was_kept_goes_on_as_if_nothing_had_come_since() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state, kept = tracker.start(make_frame(0), BOX, object_id=4), tracker.new_state()
+    tracker.add_prompt(kept, make_frame(7), 9, POINT)  # what it knew is forgotten
+    tracker.add_prompt(kept, make_frame(7), 8, POINT)
+    tracker.step(state, make_frame(1))
+    tracker.copy_state(state, kept)
+    then = looks_like(kept)
+    assert then == looks_like(state)
+    assert then["tracks"][0]["window"] is not None
+    tracker.step(state, make_frame(2))
+    tracker.reject(state, 4)
+    assert looks_like(kept) == then
+    tracker.step(kept, make_frame(3))
+    straight = tracker.start(make_frame(0), BOX, object_id=4)
+    tracker.step(straight, make_frame(1))
+    tracker.step(straight, make_frame(3))
+    assert looks_like(kept)["tracks"] == looks_like(straight)["tracks"]
+    with pytest.raises(ValueError, match="expected the same capacity"):
+        tracker.copy_state(state, ScriptedGraphs().tracker(TrackerConfig(max_objects=1)).new_state())
+
+
+def test_the_shipped_model_goes_back_bit_by_bit() -> None:
+    frames = [sim.frame for sim in itertools.islice(load_recording(SHIPPED_CLIP), 12)]
+    first = next(iter(load_recording(SHIPPED_CLIP)))
+    box = next(box for number in first.things if (box := first.box_image_px(number)) is not None)
+    tracker = load_tracker(nano_models() / "segmenter", threads=1)
+    state, kept = tracker.start(frames[0], Prompt(box)), tracker.new_state()
+    for frame in frames[1:6]:
+        tracker.step(state, frame)
+    tracker.copy_state(state, kept)
+    straight = [tracker.step(state, frame).objects[1] for frame in frames[6:]]
+    again = [tracker.step(kept, frame).objects[1] for frame in frames[6:]]
+    for one, other in zip(straight, again, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+        assert one.mask.any()
+        assert (one.iou_score, one.object_score) == (other.iou_score, other.object_score)
+
+
+def test_keeping_a_state_allocates_nothing() -> None:
+    tracker = ScriptedGraphs().tracker()
+    state, kept = tracker.start(make_frame(0), BOX), tracker.new_state()
+    tracker.copy_state(state, kept)
+    tracemalloc.start()
+    for _ in range(100):
+        tracker.copy_state(state, kept)
+    left, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (left < 2_000, peak < 10_000) == (True, True)
 
 
 def test_specks_are_left_out_and_pieces_stay() -> None:

@@ -13,7 +13,7 @@ from icseg.tracker.extent import Extent
 from icseg.tracker.memory_bank import BankShape, MemoryBank
 from icseg.tracker.selection import Selection
 from icseg.tracker.state import ObjectTrack, TrackerConfig
-from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, lost_result, within_box
+from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, within_box
 from icseg.types import Box, Logits, Prompt
 from icseg.window import Window
 
@@ -198,7 +198,7 @@ def test_what_the_next_frame_is_compared_with_is_in_its_windows_cells() -> None:
 
 def test_a_lost_result_is_the_same_object_out_of_sight() -> None:
     result = judge(track(), selection(BLOCK)).result
-    lost = lost_result(result)
+    lost = result.as_lost()
     assert (lost.is_lost, lost.area_px, lost.box_image_px, lost.mask.any()) == (True, 0, None, False)
     assert lost.mask.shape == result.mask.shape == HW
     assert (lost.object_id, lost.object_score) == (7, 4.0)

@@ -64,7 +64,7 @@ class LiveJob:
                 else:
                     self.session.say(self.args.command)
             new = self.session.step()
-            if not new:
+            if not new and not self.session.is_behind:
                 self.is_over.wait(0.002)
             for event in new:
                 self.results.log.append(event)

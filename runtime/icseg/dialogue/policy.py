@@ -39,7 +39,7 @@ class Policy(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Mistaken:
+class Mismatch:
     """The mask is on something else, ``what``, and where the target is is not known."""
 
     what: str
@@ -48,11 +48,11 @@ class Mistaken:
 class TargetWatch(Protocol):
     """Knows one target again; ``target_watch.DetectorWatch`` is one."""
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
-        """Judge the mask with this box (None: lost).
+    def check(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mismatch | None:
+        """Compare the mask with this box (None: lost) with the target. Called from one thread at a time.
 
         Returns:
-            A prompt where the target is, if the mask is not there; ``Mistaken``; or None: nothing to object to.
+            A prompt where the target is, if the mask is not there; ``Mismatch``; or None: nothing to object to.
 
         Raises:
             IcsegError: the model behind it failed.
@@ -62,7 +62,7 @@ class TargetWatch(Protocol):
 
 @runtime_checkable
 class WatchingPolicy(Policy, Protocol):
-    """A policy that knows its target again, quickly enough to be asked while the target is tracked."""
+    """A policy that knows its target again, quickly enough to be asked while the target is followed."""
 
     def watch(self, keyframe: Frame, box_image_px: Box) -> TargetWatch | None:
         """A watch over what is in a box of the keyframe, or None when it could not be known again.

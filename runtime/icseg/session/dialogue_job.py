@@ -16,12 +16,12 @@ from icseg.types import Frame
 Outcome = Ask | Target | GiveUp
 
 
-class Conversation:
+class DialogueJob:
     """A dialogue and the job that advances it.
 
     Args:
         agent: the turn loop.
-        executor: where the policy runs; one worker is enough, since only one job is wanted at a time.
+        executor: where the policy thinks; the dialogue has one job in it at a time.
         command: the person's words.
         frames: what the camera saw lately, oldest first, at least one; six of them are shown.
 

@@ -101,7 +101,7 @@ class Targeted(Event):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracked(Event):
-    """The target's mask in one frame.
+    """The target's mask in one frame; each is newer than the one before, until there is another target.
 
     Attributes:
         result: masks, boxes and scores by object id.
@@ -116,14 +116,21 @@ class Tracked(Event):
 
 @dataclass(frozen=True, slots=True)
 class Corrected(Event):
-    """The target was known again where the mask was not, and the tracker was prompted there."""
+    """The target was known again where the mask was not, and the tracker was prompted there.
+
+    The frame is the one that was looked at: the latest that was shown, or an earlier one from which the tracker now
+    catches up. ``timings_ms`` has ``recheck``, what the look took.
+    """
 
     prompt: Prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Mistaken(Event):
-    """The mask was on something else, ``what``: it is dropped, and the target is lost."""
+    """The mask was on something else, ``what``: it is dropped, and the target is lost.
+
+    The frame is that of ``Corrected``. The next masks are shown as lost until one was found right.
+    """
 
     what: str
 

@@ -39,14 +39,14 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """The target itself, as a person showed it in the newest frame."""
+class PointedAt:
+    """The target itself, as a person pointed at it in the newest frame."""
 
     prompt: Prompt
     ticket: int
 
 
-Item = Frame | Words | Shown
+Item = Frame | Words | PointedAt
 
 
 class Inbox:

@@ -6,7 +6,8 @@
         ...
 
 The policy thinks in an executor while the stream goes on. Its answer is about a keyframe in the past: the tracker
-starts there, catches up through the buffer, and then follows the newest frame.
+starts there, catches up through the buffer, and then follows the newest frame. It looks in the executor, too, whether
+the mask is still on the target; a mask that was wrong is put right in its own frame and caught up in the same way.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from icseg.errors import IcsegError
 from icseg.geometry import clip_prompt
 from icseg.session import events
 from icseg.session.config import SessionConfig
-from icseg.session.dialogue_job import Conversation
+from icseg.session.dialogue_job import DialogueJob
 from icseg.session.events import State
-from icseg.session.following import Pursuit
-from icseg.session.inbox import Inbox, Meaning, Shown, Words
+from icseg.session.following import Following
+from icseg.session.inbox import Inbox, Meaning, PointedAt, Words
 from icseg.session.stream import Stream, StreamRestarted
 from icseg.tracker.video_tracker import VideoTracker
 from icseg.types import Box, Frame, Prompt
+
+POLICY_THREADS = 2
+"""A new command is thought about at once, though a look at the old target may not be over."""
 
 
 class Session:
@@ -43,7 +47,9 @@ class Session:
         policy: decides what to ask and where the target is.
         tracker: follows the target.
         config: see ``SessionConfig``.
-        executor: where the policy runs; by default one thread of the session's own.
+        executor: where the policy thinks, and looks whether the mask is still on the target; by default two threads of
+            the session's own. Another one is used as it is: ``InlineExecutor`` does both within ``step``, and in a
+            single thread a new command is thought about when a look that has begun is over.
         clock: seconds, monotonic: for time-outs of people and cameras. Frames carry their own stamps.
     """
 
@@ -60,12 +66,12 @@ class Session:
         self.state = State.IDLE
         self._policy, self._tracker, self._clock = policy, tracker, clock
         self._owns_executor = executor is None
-        self._executor = executor if executor is not None else ThreadPoolExecutor(1, "icseg-policy")
+        self._executor = executor if executor is not None else ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
         self._inbox = Inbox(self.config.buffer.max_frames, clock)
         self._stream = Stream(self.config, clock())
         self._out: list[events.Event] = []
-        self._conversation: Conversation | None = None
-        self._pursuit: Pursuit | None = None
+        self._dialogue_job: DialogueJob | None = None
+        self._following: Following | None = None
         self._question: tuple[Ask, float, int] | None = None  # what was asked, until when it waits, repeats left
         self._tickets, self._ticket, self._question_id = itertools.count(1), 0, 0
         self._early: tuple[Words, float] | None = None
@@ -107,12 +113,12 @@ class Session:
             ValueError: not a box with x1 > x0 and y1 > y0, or not finite.
         """
         prompt = target if isinstance(target, Prompt) else Prompt(target)
-        return self._put(Shown(prompt, next(self._tickets)))
+        return self._put(PointedAt(prompt, next(self._tickets)))
 
     @property
     def question_frame(self) -> Frame | None:
         """The frame that the question which waits is about; None when none waits."""
-        return self._conversation.newest if self._question is not None and self._conversation is not None else None
+        return self._dialogue_job.newest if self._question is not None and self._dialogue_job is not None else None
 
     def begin_stream(self, why: str) -> None:
         """The frames from now on do not follow the ones before; for the thread that steps."""
@@ -128,6 +134,11 @@ class Session:
         """A frame that is still kept; for the thread that steps."""
         return self._stream.buffer.at(stamp_ns)
 
+    @property
+    def is_behind(self) -> bool:
+        """The tracker went back to put a mask right and catches up, showing nothing: ``step`` again at once."""
+        return self._following is not None and self._following.is_behind
+
     def step(self) -> list[events.Event]:
         """Take what came in, let the dialogue go on if it has decided, and do at most one tracker step."""
         arrived, dropped = self._inbox.drain()
@@ -136,14 +147,14 @@ class Session:
             match item:
                 case Frame():
                     self._take_frame(item, at)
-                case Shown():
+                case PointedAt():
                     self._take_prompt(item)
                 case Words():
                     self._take_words(item, item.text.strip(), at)
         self._hear_early_words()
         self._watch_clocks(self._clock())
         self._go_on_talking()
-        self._go_on_tracking()
+        self._go_on_following()
         out, self._out = self._out, []
         return out
 
@@ -155,7 +166,7 @@ class Session:
         if self._owns_executor:
             self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _put(self, item: Words | Shown) -> int:
+    def _put(self, item: Words | PointedAt) -> int:
         self._inbox.put(item)
         return item.ticket
 
@@ -191,10 +202,10 @@ class Session:
         elif is_waiting and (
             words.meaning is Meaning.ANSWER or not (words.meaning is Meaning.COMMAND or is_command(text))
         ):
-            assert self._conversation is not None
+            assert self._dialogue_job is not None
             self._spoken_at, self._question, self.state = at, None, State.THINKING
             self._emit(events.Answered(stamp_ns, text, ticket=ticket))
-            self._conversation.reply(text)
+            self._dialogue_job.reply(text)
         elif frames := self._stream.recent():
             self._reset(State.THINKING)
             self._spoken_at, self._ticket = at, ticket
@@ -202,7 +213,7 @@ class Session:
             if words.max_questions is not None:
                 bounds = replace(bounds, max_questions=words.max_questions)
             agent = Agent(self._policy, bounds)
-            self._conversation = Conversation(agent, self._executor, text, frames)
+            self._dialogue_job = DialogueJob(agent, self._executor, text, frames)
             self._emit(events.Thinking(stamp_ns, text))
         else:
             if self._early is not None:
@@ -221,17 +232,17 @@ class Session:
             self._early = None
             self._reject("no camera frame yet: check the camera, then say it again", words.ticket)
 
-    def _take_prompt(self, shown: Shown) -> None:
+    def _take_prompt(self, pointed_at: PointedAt) -> None:
         keyframe = self._stream.buffer.newest
         if keyframe is None:
-            self._reject("no camera frame yet: check the camera, then point again", shown.ticket)
+            self._reject("no camera frame yet: check the camera, then point again", pointed_at.ticket)
             return
         try:
-            prompt = clip_prompt(shown.prompt, keyframe.hw)
+            prompt = clip_prompt(pointed_at.prompt, keyframe.hw)
         except ValueError as error:
-            self._reject(str(error), shown.ticket)
+            self._reject(str(error), pointed_at.ticket)
             return
-        self._pursue(events.Targeted(keyframe.stamp_ns, prompt, ticket=shown.ticket), keyframe)
+        self._begin_following(events.Targeted(keyframe.stamp_ns, prompt, ticket=pointed_at.ticket), keyframe)
 
     def _reject(self, error: str, ticket: int) -> None:
         self._emit(events.Rejected(self._stream.stamp_ns, error, ticket=ticket))
@@ -247,10 +258,10 @@ class Session:
             self._emit(events.CameraStalled(self._stream.stamp_ns, silent_s))
 
     def _go_on_talking(self) -> None:
-        if self._conversation is None or not self._conversation.is_thinking:
+        if self._dialogue_job is None or not self._dialogue_job.is_thinking:
             return
         try:
-            outcome = self._conversation.poll()
+            outcome = self._dialogue_job.poll()
         except IcsegError as error:
             self._fail(str(error))
             return
@@ -261,45 +272,46 @@ class Session:
             case Target():
                 self._aim(outcome)
             case GiveUp():
-                spent = self._conversation.has_spent_its_questions
+                spent = self._dialogue_job.has_spent_its_questions
                 self._give_up(outcome.reason, events.Cause.QUESTIONS_SPENT if spent else events.Cause.NOT_FOUND)
 
     def _ask(self, ask: Ask, repeats_left: int, *, is_repeat: bool = False) -> None:
-        assert self._conversation is not None
+        assert self._dialogue_job is not None
         self.state = State.ASKING
         self._question = (ask, self._clock() + self.config.dialogue.answer_timeout_s, repeats_left)
-        stamp_ns, timings_ms = self._conversation.newest.stamp_ns, self._response_ms()
+        stamp_ns, timings_ms = self._dialogue_job.newest.stamp_ns, self._response_ms()
         asked = (ask.question, ask.options, is_repeat, ask.choices, self._question_id)
         self._emit(events.Asked(stamp_ns, *asked, timings_ms=timings_ms))
 
     def _aim(self, target: Target) -> None:
         prompt, keyframe = Prompt(target.box_image_px, (target.point_image_px,), (1,)), target.keyframe
         targeted = events.Targeted(keyframe.stamp_ns, prompt, target.label, timings_ms=self._response_ms())
-        self._pursue(targeted, keyframe)
+        self._begin_following(targeted, keyframe)
 
-    def _pursue(self, targeted: events.Targeted, keyframe: Frame) -> None:
+    def _begin_following(self, targeted: events.Targeted, keyframe: Frame) -> None:
         self._ticket = targeted.ticket or self._ticket
         self._emit(targeted)
         self._reset(State.TARGETING)
-        self._pursuit = Pursuit(self._tracker, keyframe, targeted.prompt, self.config.following, self._policy)
+        config = self.config.following
+        self._following = Following(self._tracker, keyframe, targeted.prompt, config, self._policy, self._executor)
 
-    def _go_on_tracking(self) -> None:
-        if self._pursuit is None:
+    def _go_on_following(self) -> None:
+        if self._following is None:
             return
         try:
-            if new := self._pursuit.advance(self._stream.buffer, self._dropped):
+            if new := self._following.advance(self._stream.buffer, self._dropped):
                 for event in new:
                     self._emit(event)
-                self.state = self._pursuit.state
+                self.state = self._following.state
         except IcsegError as error:
             self._fail(str(error))
             return
-        if self._pursuit.is_search_over:
+        if self._following.is_search_over:
             reason = f"the target was not seen again for {self.config.following.search_timeout_s:g} s"
             self._give_up(reason, events.Cause.OUT_OF_SIGHT)
 
     def _give_up(self, reason: str, cause: events.Cause) -> None:
-        timings_ms = self._response_ms() if self._conversation is not None else {}
+        timings_ms = self._response_ms() if self._dialogue_job is not None else {}
         self._reset(State.GAVE_UP)
         self._emit(events.GaveUp(self._stream.stamp_ns, reason, cause, timings_ms=timings_ms))
 
@@ -308,19 +320,15 @@ class Session:
         self._emit(events.Failed(self._stream.stamp_ns, error))
 
     def _reset(self, state: State) -> None:
-        if self._conversation is not None:
-            self._conversation.cancel()
-        if self._pursuit is not None:
-            self._dropped += self._pursuit.dropped
-        self._conversation = self._pursuit = self._question = None
+        if self._dialogue_job is not None:
+            self._dialogue_job.cancel()
+        if self._following is not None:
+            self._dropped += self._following.dropped
+            self._following.cancel()
+        self._dialogue_job = self._following = self._question = None
         self.state = state
 
     def _response_ms(self) -> dict[str, float]:
         """Stages of the policy since the person spoke, and ``response``: from the words to now."""
-        assert self._conversation is not None
-        return {**self._conversation.timings_ms, "response": (self._clock() - self._spoken_at) * 1e3}
-
-
-def _is_new_command(meaning: Meaning, text: str) -> bool:
-    """Whether words that come while a question waits begin something new."""
-    return meaning is Meaning.COMMAND or (meaning is Meaning.ANYTHING and is_command(text))
+        assert self._dialogue_job is not None
+        return {**self._dialogue_job.timings_ms, "response": (self._clock() - self._spoken_at) * 1e3}

@@ -95,7 +95,7 @@ class Stream:
 
     @property
     def stamp_ns(self) -> int:
-        """Of the newest frame; -1 before the first."""
+        """The newest frame's stamp; -1 before the first."""
         return self.buffer.newest.stamp_ns if self.buffer.newest is not None else -1
 
     def take(self, frame: Frame, at: float) -> None:

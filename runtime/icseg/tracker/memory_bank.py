@@ -110,6 +110,11 @@ class SlotTable:
         """Keep conditioning frames only."""
         self.times[~self.is_conditioning] = _EMPTY
 
+    def copy_into(self, other: SlotTable) -> None:
+        """Let a table of as many slots say the same."""
+        other.times[:] = self.times
+        other.is_conditioning[:] = self.is_conditioning
+
     def clear(self) -> None:
         """Forget all."""
         self.times[:] = _EMPTY
@@ -215,6 +220,24 @@ class MemoryBank:
         """Forget every frame that held no prompt."""
         self.memories.forget_recent()
         self.pointers.forget_recent()
+
+    def copy_into(self, other: MemoryBank) -> None:
+        """Let another bank remember the same, in its own arrays.
+
+        Args:
+            other: of the same shape; whatever it remembered is forgotten.
+
+        Raises:
+            ValueError: its shape differs.
+        """
+        if other.shape != self.shape:
+            raise ValueError(f"memory bank: expected a bank of the same shape {self.shape}, got {other.shape}")
+        self.memories.copy_into(other.memories)
+        self.pointers.copy_into(other.pointers)
+        # the rest of a view is computed when it is attended to
+        other._view.memory_features[:] = self._view.memory_features
+        other._view.object_pointers[:] = self._view.object_pointers
+        other._now = self._now
 
     def clear(self) -> None:
         """Forget everything; the arrays stay where they are."""

@@ -24,27 +24,54 @@ class ScriptedTracker:
     Args:
         is_visible: stamp_ns -> whether things can be seen; raises to play a broken engine.
         iou_score: how sure it says it is of a mask, 0..1.
+        drift_px: how far a mask moves to the right in each step: a tracker that goes astray.
 
     Attributes:
         history: ("prompt" | "step" | "segment" | "reject", stamp_ns) of every call.
     """
 
-    def __init__(self, is_visible: Callable[[int], bool] = lambda stamp_ns: True, *, iou_score: float = 1.0) -> None:
-        self.is_visible, self.iou_score = is_visible, iou_score
+    def __init__(
+        self,
+        is_visible: Callable[[int], bool] = lambda stamp_ns: True,
+        *,
+        iou_score: float = 1.0,
+        drift_px: float = 0.0,
+    ) -> None:
+        self.is_visible, self.iou_score, self.drift_px = is_visible, iou_score, drift_px
         self.history: list[tuple[str, int]] = []
 
     def new_state(self) -> ScriptedState:
         """State of one stream."""
         return ScriptedState()
 
+    def copy_state(self, state: ScriptedState, into: ScriptedState) -> None:
+        """Let another state know what this one knows."""
+        into.boxes, into.latest = dict(state.boxes), state.latest
+
     def add_prompt(self, state: ScriptedState, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
-        """Take the prompt's box, or the pixel at its first point."""
+        """Take the prompt's box, or the pixel at its first point.
+
+        Raises:
+            ValueError: the frame is older than the latest one.
+        """
+        if state.latest is not None and frame.stamp_ns < state.latest.stamp_ns:
+            raise ValueError(f"frame {frame.index}: expected {state.latest.stamp_ns} ns or later, got {frame.stamp_ns}")
         self.history.append(("prompt", frame.stamp_ns))
         self._take(state, object_id, prompt)
         return self._result(state, frame)
 
     def step(self, state: ScriptedState, frame: Frame) -> TrackResult:
-        """The same boxes in this frame, if things are visible."""
+        """The same boxes in this frame, as far as they drift, if things are visible.
+
+        Raises:
+            ValueError: the frame is not newer than the latest one.
+        """
+        if state.latest is not None and frame.stamp_ns <= state.latest.stamp_ns:
+            raise ValueError(
+                f"frame {frame.index}: expected a stamp after {state.latest.stamp_ns} ns, got {frame.stamp_ns}"
+            )
+        for object_id, (x0, y0, x1, y1) in state.boxes.items():
+            state.boxes[object_id] = x0 + self.drift_px, y0, x1 + self.drift_px, y1
         self.history.append(("step", frame.stamp_ns))
         return self._result(state, frame)
 
@@ -60,9 +87,9 @@ class ScriptedTracker:
         """The latest result with this object lost; the next frame shows it again."""
         assert state.latest is not None
         self.history.append(("reject", state.latest.stamp_ns))
-        found = state.latest.objects[object_id]
-        lost = replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)
-        return replace(state.latest, objects={**state.latest.objects, object_id: lost})
+        lost = state.latest.objects[object_id].as_lost()
+        state.latest = replace(state.latest, objects={**state.latest.objects, object_id: lost})
+        return state.latest
 
     def _take(self, state: ScriptedState, object_id: int, prompt: Prompt) -> None:
         x, y = prompt.points_image_px[0] if prompt.points_image_px else (0.0, 0.0)

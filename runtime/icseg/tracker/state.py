@@ -107,6 +107,15 @@ class ObjectTrack:
     before: MaskBool | None = None
     window: Window | None = None
 
+    def copy_into(self, other: ObjectTrack) -> None:
+        """Let a place of another state hold the same object, its memories in the other place's own arrays."""
+        if self.object_id is None:
+            other.release()
+            return
+        self.bank.copy_into(other.bank)
+        other.object_id, other.written_frame = self.object_id, self.written_frame
+        other.extent, other.before, other.window = self.extent, self.before, self.window
+
     def release(self) -> None:
         """Free the place."""
         self.bank.clear()
@@ -147,6 +156,18 @@ class TrackState:
 
     def __post_init__(self) -> None:
         self.tracks = tuple(ObjectTrack(MemoryBank(self.capacity.bank)) for _ in range(self.capacity.max_objects))
+
+    def copy_into(self, other: TrackState) -> None:
+        """Let another state of the same capacity know the same. Nothing is allocated, and both go on independently.
+
+        Raises:
+            ValueError: the capacities differ.
+        """
+        if other.capacity != self.capacity:
+            raise ValueError(f"track state: expected the same capacity {self.capacity}, got {other.capacity}")
+        for track, place in zip(self.tracks, other.tracks, strict=True):
+            track.copy_into(place)
+        other.image_hw, other.frame_count, other.latest = self.image_hw, self.frame_count, self.latest
 
     @property
     def object_ids(self) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from icseg.tracker.inputs import prompt_tokens
 from icseg.tracker.memory_bank import BankShape
 from icseg.tracker.selection import Selection, select_mask, uses_multimask
 from icseg.tracker.state import UNBOUNDED, ObjectTrack, TrackCapacity, TrackerConfig, TrackState
-from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked, lost_result
+from icseg.tracker.verdict import Verdict, judge_prompted, judge_tracked
 from icseg.types import Array, Frame, ImageU8, Logits, ObjectResult, Prompt, TrackResult
 from icseg.window import Window, widened
 
@@ -115,6 +115,18 @@ class Tracker:
         self.add_prompt(state, frame, object_id, prompt)
         return state
 
+    def copy_state(self, state: TrackState, into: TrackState) -> None:
+        """Keep a state as it is now, to go back to it: ``into`` then goes on as ``state`` would, bit by bit.
+
+        Args:
+            state: unchanged.
+            into: of this tracker's ``new_state``; what it knew is forgotten. Costs a copy of each object's memories.
+
+        Raises:
+            ValueError: the capacities differ: it is another tracker's.
+        """
+        state.copy_into(into)
+
     def add_prompt(self, state: TrackState, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
         """Say what an object is, in a new frame or in the latest one; a known object is corrected.
 
@@ -185,7 +197,7 @@ class Tracker:
         for known, track in state.active():
             if known == object_id and state.latest is not None:
                 track.bank.forget_recent()
-                lost = lost_result(state.latest.objects[object_id])
+                lost = state.latest.objects[object_id].as_lost()
                 state.latest = replace(state.latest, objects={**state.latest.objects, object_id: lost})
                 return state.latest
         raise ValueError(f"object {object_id}: expected one of {list(state.object_ids)}")

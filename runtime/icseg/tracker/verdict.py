@@ -138,8 +138,3 @@ def object_result(
         iou_score=selection.iou_score,
         is_lost=area == 0,
     )
-
-
-def lost_result(found: ObjectResult) -> ObjectResult:
-    """The same object, not visible."""
-    return replace(found, mask=np.zeros_like(found.mask), box_image_px=None, area_px=0, is_lost=True)

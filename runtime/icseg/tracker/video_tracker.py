@@ -15,6 +15,10 @@ class VideoTracker(Protocol):
         """State of one stream: explicit, of fixed capacity."""
         ...
 
+    def copy_state(self, state: Any, into: Any) -> None:
+        """Let another state know what this one knows; both go on independently."""
+        ...
+
     def add_prompt(self, state: Any, frame: Frame, object_id: int, prompt: Prompt) -> TrackResult:
         """Segment a new thing in this frame, or correct a known one."""
         ...

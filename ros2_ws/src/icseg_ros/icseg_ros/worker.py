@@ -35,8 +35,8 @@ from icseg_ros.traffic import Traffic
 
 NAP_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
-POLICY_THREADS = 2
-"""A still's policy goes on while the live dialogue's waits for its server."""
+POLICY_THREADS = 3
+"""A still's policy, the live dialogue's, and a look at the target that was followed wait for none of the others."""
 
 
 class Worker:
@@ -171,7 +171,7 @@ class Worker:
         self._stills.step()
         self._goals.watch()
         self._report()
-        return has_called or has_image or bool(new) or has_more
+        return has_called or has_image or bool(new) or has_more or self._live.session.is_behind
 
     def _make_calls(self) -> bool:
         has_called = False

@@ -1,7 +1,7 @@
 """Is the mask still on the thing that was meant? A detector's answer; a prompt where the thing is, if it is not.
 
 A tracker that drifts onto a neighbour, or wakes up on the wrong one after an occlusion, is sure of itself; kind and
-colour of what lies under the mask are evidence from elsewhere. Identity is not guessed: among twins a look tells
+colour of what lies under the mask are evidence from elsewhere. Identity is not guessed: among twins appearance tells
 nothing, so that only the one that the mask already touches is believed.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from icseg.detector.detector import Detection
 from icseg.dialogue.candidates.things import colour_likeness, likeness, point_on
-from icseg.dialogue.policy import Mistaken
+from icseg.dialogue.policy import Mismatch
 from icseg.errors import ConfigError
 from icseg.geometry import box_iou
 from icseg.settings import check, setting
@@ -57,12 +57,12 @@ class TargetWatchConfig:
 
 
 class DetectorWatch:
-    """Knows one target again by kind and colour. Belongs to one pursuit: remembers the last sighting.
+    """Knows one target again by kind and colour. Belongs to one target's following: remembers the last sighting.
 
     Args:
         detect: the detections in a frame.
         target: how the target looks.
-        is_unique: nothing else looked like it where it was pointed at, so that it may be found by its look alone.
+        is_unique: nothing else looked like it where it was pointed at, so that it may be found by its appearance alone.
         config: see ``TargetWatchConfig``.
     """
 
@@ -93,15 +93,15 @@ class DetectorWatch:
         alike = [d for d in seen if likeness(d, target) >= config.min_likeness]
         return cls(detect, target, is_unique=alike == [target], config=config)
 
-    def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
-        """Judge a mask.
+    def check(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mismatch | None:
+        """Look at a frame and compare the mask with what is seen.
 
         Args:
             frame: the image that the mask belongs to.
             box_image_px: of the mask; None when the target is lost.
 
         Returns:
-            A prompt in this frame where the target is; ``Mistaken`` when the mask is on a thing of another colour and
+            A prompt in this frame where the target is; ``Mismatch`` when the mask is on a thing of another colour and
             the target is not known to be anywhere; None when the mask is right, or nothing better is known.
         """
         config = self._config
@@ -119,15 +119,15 @@ class DetectorWatch:
             self._sighting = alike[0].box_image_px
             if sighting is not None and box_iou(sighting, self._sighting) >= config.min_touch:
                 return _prompt(alike[0], seen, frame)
-        return self._mistake(seen, box_image_px) if box_image_px is not None else None
+        return self._mismatch(seen, box_image_px) if box_image_px is not None else None
 
-    def _mistake(self, seen: Sequence[Detection], box_image_px: Box) -> Mistaken | None:
+    def _mismatch(self, seen: Sequence[Detection], box_image_px: Box) -> Mismatch | None:
         under = max(seen, key=lambda d: box_iou(d.box_image_px, box_image_px), default=None)
         if under is None or box_iou(under.box_image_px, box_image_px) < self._config.min_mistake:
             return None
         if colour_likeness(under, self._target) > self._config.max_colour_likeness:
             return None
-        return Mistaken(f"the {under.colour} {under.kind}")
+        return Mismatch(f"the {under.colour} {under.kind}")
 
 
 def _prompt(target: Detection, others: Sequence[Detection], frame: Frame) -> Prompt:
