@@ -21,7 +21,6 @@ from icseg.dialogue.chat.policy import load_prompt
 from icseg.dialogue.dialogue import Dialogue, Observation, Turn
 from icseg.dialogue.observations import FRAMES_PER_DIALOGUE
 from icseg.errors import SourceError
-from icseg.geometry import box_image_to_vlm, point_image_to_vlm
 from icseg.sim.clip_file import Recording, load_recording
 from icseg.sim.commands import Command, commands
 from icseg.sim.truth import SimFrame
@@ -106,12 +105,7 @@ def _dialogue(shown: list[SimFrame], command: Command) -> Dialogue:
     rows, cols = np.nonzero(sim.mask(target))
     middle = len(rows) // 2
     point = (float(cols[middle]), float(rows[middle]))
-    answer = Answer(
-        box_image_to_vlm(box, sim.frame.hw),
-        point_image_to_vlm(point, sim.frame.hw),
-        thinking=f"The {thing.kind} is there.",
-    )
-    turns.append(Turn(answer))
+    turns.append(Turn(Answer(box, point, thinking=f"The {thing.kind} is there.")))
     return Dialogue(command.text, {one.frame.index: one.frame for one in shown}, turns)
 
 

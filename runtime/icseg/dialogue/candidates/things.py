@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from icseg.detector.detector import Detection
-from icseg.geometry import box_area, box_center, box_contains, box_iou, clip_box
+from icseg.geometry import box_area, box_center, box_contains, box_iou, clip_box, clip_point
 from icseg.settings import check, setting
 from icseg.types import Box, Point
 
@@ -148,16 +148,22 @@ def best_view(views: Sequence[View], hw: tuple[int, int], config: ThingsConfig) 
 
 
 def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]) -> Point:
-    """A point on the thing, in pixels: the detector's, or the nearest to the box's middle that nothing covers."""
+    """A point on the thing, inside the (H, W) image: the detector's, or the nearest to the box's middle that is free.
+
+    Args:
+        target: the thing.
+        others: what is seen in the same image, ``target`` or not; what stands nearer than it may cover it.
+        hw: size of the image.
+    """
     if target.point_image_px is not None:
-        return target.point_image_px
+        return clip_point(target.point_image_px, hw)
     x0, y0, x1, y1 = clip_box(target.box_image_px, hw)
     middle = box_center((x0, y0, x1, y1))
     in_front = [d.box_image_px for d in others if d is not target and d.box_image_px[3] > y1]
     shares = (0.5, 0.35, 0.65, 0.2, 0.8)
     places = [(x0 + sx * (x1 - x0), y0 + sy * (y1 - y0)) for sx in shares for sy in shares]
     free = [place for place in places if not any(box_contains(box, place) for box in in_front)]
-    return min(free, key=lambda place: math.dist(place, middle), default=middle)
+    return clip_point(min(free, key=lambda place: math.dist(place, middle), default=middle), hw)
 
 
 def label_of(detection: Detection) -> str:
