@@ -12,6 +12,7 @@ from icseg.types import Frame
 MAX_INTERACTIONS = 6
 """Replies that a policy may get in one dialogue (IC-Seg's ``max_turns``); the keyframe takes one of them."""
 MAX_QUESTIONS = 5
+"""Questions that a policy may ask in one dialogue."""
 
 
 @dataclass(frozen=True, slots=True)

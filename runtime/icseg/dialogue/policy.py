@@ -76,7 +76,7 @@ class Mistaken:
 
 
 class TargetWatch(Protocol):
-    """Knows one target again; ``target_watch.DetectorWatch`` is one."""
+    """Knows one target again; ``candidates.target_watch.DetectorWatch`` is one."""
 
     def look(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mistaken | None:
         """Judge the mask with this box (None: lost).

@@ -13,7 +13,7 @@ from icseg.dialogue.actions import Answer, Ask, SelectKeyframe
 from icseg.dialogue.chat.grid import GridAnswer
 from icseg.dialogue.chat.policy import load_prompt
 from icseg.dialogue.chat.protocol import format_action, parse_reply
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 
 SAMPLES = 30
 
@@ -39,7 +39,7 @@ def test_samples(folder: Path) -> None:
 
 
 def test_dialogues_are_legal_and_differ() -> None:
-    dialogues = list(calibration_dialogues(load_recording(), 8))
+    dialogues = list(calibration_dialogues(load_clip(), 8))
     assert len({tuple(dialogue.frames) for dialogue in dialogues}) == 8
     kinds = set()
     for dialogue in dialogues:

@@ -1,8 +1,8 @@
 """Is the mask still on the thing that was meant? A detector's answer; a prompt where the thing is, if it is not.
 
 A tracker that drifts onto a neighbour, or wakes up on the wrong one after an occlusion, is sure of itself; kind and
-colour of what lies under the mask are evidence from elsewhere. Identity is not guessed: among twins a look tells
-nothing, so that only the one that the mask already touches is believed.
+colour of what lies under the mask are evidence from elsewhere. Identity is not guessed: among twins the
+appearance tells nothing, so that only the one that the mask already touches is believed.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class TargetWatchConfig:
 
 
 class DetectorWatch:
-    """Knows one target again by kind and colour. Belongs to one pursuit: remembers the last sighting.
+    """Knows one target again by kind and colour. Serves the following of one target: remembers the last sighting.
 
     Args:
         detect: the detections in a frame.
         target: how the target looks.
-        is_unique: nothing else looked like it where it was pointed at, so that it may be found by its look alone.
+        is_unique: nothing else looked like it where it was pointed at, so that it may be found by that alone.
         config: see ``TargetWatchConfig``.
     """
 

@@ -19,13 +19,14 @@ FLAT_KINDS = frozenset(
     ("book", "bowl", "card", "dish", "envelope", "fork", "key", "knife", "magazine", "pen", "pencil", "phone", "plate",
      "remote", "scissors", "spoon", "tray")
 )  # fmt: skip
-"""Lie on a table rather than stand on it."""
-FLAT_STRETCH = 2.0
-"""So much shorter looks what points away from a camera that looks down at about 35 degrees than what lies across."""
-FLAT_HORIZON = 0.2
-"""So much lower than for what stands is the horizon for what lies; fitted, as the stretch, on simulated tables."""
-AS_THEY_LOOK = -100.0
-"""The horizon that compares sizes as they look."""
+"""Kinds of things that lie on a table rather than stand on it."""
+FLAT_FORESHORTENING = 2.0
+"""A camera that looks down at about 35 degrees shows a lying thing this many times shorter in depth than in width."""
+FLAT_HORIZON_SHIFT = 0.2
+"""The horizon by which lying things are measured is this share of the image's height lower than that of standing ones;
+fitted, as the foreshortening, on simulated tables."""
+NO_HORIZON = -100.0
+"""A horizon so far above the image that all things are equally far below it: sizes are compared as they are seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +110,8 @@ def find_candidates(
 def _size_log(box: Box, height: int, horizon: float, *, is_flat: bool) -> float:
     """Logarithm of a real size, but for what things of one kind have in common."""
     wide, high = box[2] - box[0], box[3] - box[1]
-    if is_flat and horizon > AS_THEY_LOOK:
-        high, horizon = FLAT_STRETCH * high, horizon + FLAT_HORIZON
+    if is_flat and horizon > NO_HORIZON:
+        high, horizon = FLAT_FORESHORTENING * high, horizon + FLAT_HORIZON_SHIFT
     # The diagonal changes least when a thing turns. Nothing above the horizon is on a table.
     return math.log(math.hypot(wide, high)) - math.log(max(box[3] / height - horizon, 0.05))
 
@@ -193,7 +194,7 @@ def _same_thing(target: Detection, detections: Sequence[Detection], config: Thin
     near = [other for other in alike if box_iou(target.box_image_px, other.box_image_px) >= config.min_link_iou]
     if near:
         return max(near, key=lambda other: likeness(target, other) * box_iou(target.box_image_px, other.box_image_px))
-    # It moved too far to overlap: only a look that nothing else has still tells it.
+    # It moved too far to overlap: only an appearance that nothing else has still tells it.
     return alike[0] if len(alike) == 1 else None
 
 

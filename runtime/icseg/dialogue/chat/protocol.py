@@ -25,9 +25,11 @@ Reply = Ask | SelectKeyframe | GridAnswer | GiveUp
 STOP_STRINGS = ("</call>", "</keyframe>")
 """What a server stops at. ``</answer>`` is none: the last reply ends with the model's own end of turn."""
 TOOL_NAME = "vlm_tool"
+"""The one name that a ``<call>`` may have."""
 NO_KEYFRAME_ID = -1
-
+"""The frame id with which the model says that no frame shows the target."""
 NO_TARGET_REASON = "I see nothing in the picture that fits."
+"""What the person is told then: the protocol has no place for a reason."""
 
 _ACTION = re.compile(r"<(call|keyframe|answer)>((?:(?!<\1>).)*?)</\1>", re.IGNORECASE | re.DOTALL)
 _OPEN_ACTION = re.compile(r"<(call|keyframe|answer)>", re.IGNORECASE)
