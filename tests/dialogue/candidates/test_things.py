@@ -53,6 +53,7 @@ def test_only_the_best_are_kept_and_an_empty_box_is_nothing() -> None:
     three = [seen((x, 0.0, x + 50.0, 50.0), score=score) for x, score in ((0.0, 0.3), (100.0, 0.9), (200.0, 0.6))]
     config = CandidateConfig(max_candidates=2)
     assert boxes_of(*three, config=config) == [(100.0, 0.0, 150.0, 50.0), (200.0, 0.0, 250.0, 50.0)]
+    assert boxes_of(seen((50.0, 50.0, 51.0, 51.0))) == [(50.0, 50.0, 51.0, 51.0)]
     assert boxes_of(seen((50.0, 50.0, 50.0, 90.0))) == []
     assert boxes_of(seen((-90.0, 50.0, 0.0, 90.0))) == []
 
@@ -72,11 +73,11 @@ def test_things_come_from_left_to_right_and_then_from_far_to_near() -> None:
 @pytest.mark.parametrize(
     ("kind", "box", "horizon", "size"),
     [
-        ("mug", (100.0, 100.0, 130.0, 140.0), -0.4, 50 / 0.75),  # a diagonal of 50, 0.35 + 0.4 below the horizon
-        ("mug", (100.0, 100.0, 130.0, 140.0), 0.1, 50 / 0.25),
-        ("mug", (100.0, 100.0, 130.0, 140.0), 0.34, 50 / 0.05),  # nothing is nearer to the horizon than 0.05
-        ("spoon", (100.0, 100.0, 130.0, 120.0), -0.4, 50 / 0.5),  # its depth counts twice, its horizon is 0.2 lower
-        ("spoon", (100.0, 100.0, 130.0, 140.0), -100.0, 50 / 100.35),  # sizes as they are seen: nor is it stretched
+        ("mug", (300.0, 100.0, 330.0, 140.0), -0.4, 50 / 0.75),  # a diagonal of 50, 0.35 + 0.4 below the horizon
+        ("mug", (300.0, 100.0, 330.0, 140.0), 0.1, 50 / 0.25),
+        ("mug", (300.0, 100.0, 330.0, 140.0), 0.34, 50 / 0.05),  # nothing is nearer to the horizon than 0.05
+        ("spoon", (300.0, 100.0, 330.0, 120.0), -0.4, 50 / 0.5),  # its depth counts twice, its horizon is 0.2 lower
+        ("spoon", (300.0, 100.0, 330.0, 140.0), -100.0, 50 / 100.35),  # sizes as they are seen: nor is it stretched
     ],
 )
 def test_sizes(kind: str, box: Box, horizon: float, size: float) -> None:
@@ -175,6 +176,8 @@ def test_a_view_that_the_border_cuts_counts_half(box: Box, is_cut: bool) -> None
         ([(140.0, 120.0, 160.0, 260.0)], (135.0, 150.0)),
         ([(130.0, 120.0, 160.0, 260.0)], (165.0, 150.0)),
         ([(130.0, 130.0, 170.0, 260.0)], (150.0, 120.0)),
+        ([(0.0, 0.0, 175.0, 300.0)], (180.0, 150.0)),
+        ([(125.0, 0.0, 500.0, 300.0)], (120.0, 150.0)),
         ([(140.0, 140.0, 160.0, 200.0)], (150.0, 150.0)),  # stands no nearer
         ([(0.0, 0.0, 500.0, 300.0)], (150.0, 150.0)),  # all is covered
     ],
