@@ -208,6 +208,14 @@ def test_on_the_left_is_the_first_third_of_three_or_more() -> None:
     outside = ranked(0, row(0.1, 0.2, 0.9, 0.15), [1.0, 1.0, 1.0, 0.5], is_loose=True)
     assert outside[1] == pytest.approx(0.6)
     assert outside[3] == pytest.approx(0.0, abs=0.01)  # half a member is none of the row
+    two_thirds = ranked(0, row(0.1, 0.2, 0.9), [1.0, 0.6, 1.0], is_loose=True)
+    assert two_thirds[1] == pytest.approx(0.6)  # two thirds of one is
+
+
+def test_in_front_is_the_nearest_third() -> None:
+    things = [thing(x=0.1, y=0.3), thing(x=0.5, y=0.9), thing(x=0.9, y=0.8)]
+    assert ranked(0, things, axis="y", is_loose=True) == pytest.approx([0.0, 1.0, 0.6], abs=CLEAR)
+    assert ranked(-1, things, axis="y", is_loose=True) == pytest.approx([1.0, 0.0, 0.0], abs=CLEAR)
 
 
 def related(name: RelationName, *things: Candidate) -> list[float]:

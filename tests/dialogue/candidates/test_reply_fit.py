@@ -107,6 +107,15 @@ def test_a_number_after_a_question_about_depth_counts_from_the_front() -> None:
     assert said("the middle one", None, things, live=(0, 1, 2)) == pytest.approx([0, 1, 0], abs=CLEAR)
 
 
+def test_a_place_that_says_its_axis_keeps_it_after_any_question() -> None:
+    things = [thing(x=0.1, y=0.5), thing(x=0.3, y=0.9), thing(x=0.5, y=0.7)]
+    about_colour = question("colour", [[1, 0, 0], [0, 1, 1]], group=(1, 1, 1))
+    about_place = question("place", np.eye(3).tolist(), group=(1, 1, 1))
+    for put in (None, about_colour, about_place):
+        assert said("the nearest", put, things, live=(0, 1, 2)) == pytest.approx([0, 1, 0], abs=CLEAR)
+        assert said("the leftmost", put, things, live=(0, 1, 2)) == pytest.approx([1, 0, 0], abs=CLEAR)
+
+
 def test_on_the_left_is_exact_after_a_question_about_just_that() -> None:
     things = row(0.1, 0.2, 0.9)
     put = question("place", np.eye(3).tolist(), group=(1, 1, 1))
