@@ -219,3 +219,5 @@ def test_the_words_of_an_answer_are_what_things_are_called_from_then_on() -> Non
     assert question("the thing", "a mug", things=things).startswith("Which mug: ")
     assert question("the thing", "a red one", "a mug", things=things) == "Which red mug: the left one or the right one?"
     assert question("the mug", "the red one", things=things) == "Which red mug: the left one or the right one?"
+    unsure = [colours(0.1, red=0.7, white=0.3), colours(0.5, red=0.7, white=0.3), thing("bowl", x=0.9)]
+    assert question("the red thing", "the mug", things=unsure) == "Which red mug: the left one or the right one?"
