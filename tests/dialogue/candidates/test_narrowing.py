@@ -8,15 +8,13 @@ import pytest
 
 from icseg.dialogue.actions import Ask, Choice, GiveUp
 from icseg.dialogue.candidates.belief import BeliefConfig
-from icseg.dialogue.candidates.narrowing import Decision, NarrowingConfig, Point, decide
+from icseg.dialogue.candidates.narrowing import Decision, Point, decide
 from icseg.dialogue.candidates.questions import QuestionConfig
 from icseg.dialogue.candidates.things import Candidate
 from tests.dialogue.candidates.made_things import VOCABULARY, row, seen, thing
 
-CONFIG = NarrowingConfig(
-    BeliefConfig(live_ratio=0.25, min_fit=0.2),
-    QuestionConfig(max_options=6, min_gain_bits=0.08, equal_gain_bits=0.1, slip=0.02),
-)
+BELIEF = BeliefConfig(live_ratio=0.25, min_fit=0.2)
+QUESTIONS = QuestionConfig(max_options=6, min_gain_bits=0.08, equal_gain_bits=0.1, slip=0.02)
 TABLE = [thing(x=0.1), thing(colour="blue", x=0.4), thing("bowl", x=0.8)]
 """A red mug, a blue mug, a red bowl."""
 IN_VIEW = "I see: a red mug, a blue mug, a red bowl."
@@ -24,7 +22,7 @@ WHICH_MUG = "Which mug: the red one or the blue one?"
 
 
 def after(command: str, *answers: str, things: Sequence[Candidate] = TABLE) -> Decision:
-    return decide(command, answers, things, VOCABULARY, CONFIG)
+    return decide(command, answers, things, VOCABULARY, BELIEF, QUESTIONS)
 
 
 def question(command: str, *answers: str, things: Sequence[Candidate] = TABLE) -> str:

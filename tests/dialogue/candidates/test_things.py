@@ -8,7 +8,7 @@ import pytest
 
 from icseg.detector.detector import Detection
 from icseg.dialogue.candidates.things import (
-    CandidateConfig,
+    ThingsConfig,
     View,
     best_view,
     colour_likeness,
@@ -21,8 +21,8 @@ from icseg.dialogue.candidates.things import (
 from icseg.types import Box, Point
 from tests.dialogue.candidates.made_things import HW, seen
 
-CONFIG = CandidateConfig(
-    min_score=0.15, max_overlap=0.7, max_candidates=24, min_link_iou=0.3, keyframe_gain=1.15, horizon=-0.4
+CONFIG = ThingsConfig(
+    min_score=0.15, max_overlap=0.7, max_things=24, min_link_iou=0.3, keyframe_gain=1.15, horizon=-0.4
 )
 BOX: Box = (100.0, 100.0, 200.0, 200.0)
 A_BIT_LESS = 1 - 1e-6
@@ -33,7 +33,7 @@ def part(share: float) -> Box:
     return BOX[0], BOX[1], BOX[2], BOX[1] + share * 100
 
 
-def boxes_of(*detections: Detection, config: CandidateConfig = CONFIG) -> list[Box]:
+def boxes_of(*detections: Detection, config: ThingsConfig = CONFIG) -> list[Box]:
     return [candidate.detection.box_image_px for candidate in find_candidates(detections, HW, config)]
 
 
@@ -51,7 +51,7 @@ def test_of_two_that_overlap_too_much_the_weaker_goes(overlap: float, count: int
 
 def test_only_the_best_are_kept_and_an_empty_box_is_nothing() -> None:
     three = [seen((x, 0.0, x + 50.0, 50.0), score=score) for x, score in ((0.0, 0.3), (100.0, 0.9), (200.0, 0.6))]
-    config = CandidateConfig(max_candidates=2)
+    config = ThingsConfig(max_things=2)
     assert boxes_of(*three, config=config) == [(100.0, 0.0, 150.0, 50.0), (200.0, 0.0, 250.0, 50.0)]
     assert boxes_of(seen((50.0, 50.0, 51.0, 51.0))) == [(50.0, 50.0, 51.0, 51.0)]
     assert boxes_of(seen((50.0, 50.0, 50.0, 90.0))) == []
@@ -81,7 +81,7 @@ def test_things_come_from_left_to_right_and_then_from_far_to_near() -> None:
     ],
 )
 def test_sizes(kind: str, box: Box, horizon: float, size: float) -> None:
-    (candidate,) = find_candidates([seen(box, kind)], HW, CandidateConfig(horizon=horizon))
+    (candidate,) = find_candidates([seen(box, kind)], HW, ThingsConfig(horizon=horizon))
     assert candidate.size_log == pytest.approx(math.log(size), abs=1e-12)
 
 

@@ -57,7 +57,7 @@ class ThingsConfig:
         # so that a near thing does not pass for a big one
         "height of the horizon as a share of the image's height from its top; sizes are divided by the distance below "
         "it. -0.4 = a camera that looks down on a table at about 35 degrees; -100 = sizes compared as they look",
-        low=AS_THEY_LOOK,
+        low=NO_HORIZON,
         high=0.5,
     )
 
