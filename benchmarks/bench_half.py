@@ -36,7 +36,7 @@ from icseg.evaluation.metrics import jaccard
 from icseg.inference.manifest import FLOAT16, FLOAT32, Manifest, load_manifest, sha256_of, write_manifest
 from icseg.inference.runner import Runner
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.tracker.graphs import GRAPH_NAMES, SegmenterFacts
 from icseg.tracker.loading import load_tracker
 from icseg.tracker.tracker import Tracker
@@ -91,7 +91,7 @@ class Recorder:
 def track(tracker: Tracker, count: int) -> Iterator[dict[int, MaskBool]]:
     """Masks by object of two things of the shipped clip, prompted with a box in the first frame."""
     state = tracker.new_state()
-    for number, sim in zip(tqdm(range(count), unit="frame", leave=False), load_recording(), strict=False):
+    for number, sim in zip(tqdm(range(count), unit="frame", leave=False), load_clip(), strict=False):
         if number == 0:
             things = sorted(sim.things, key=lambda thing: -int(sim.mask(thing).sum()))[:2]
             for object_id, thing in enumerate(things, 1):

@@ -11,7 +11,7 @@ from icseg.assets import nano_models
 from icseg.inference.manifest import load_manifest
 from icseg.inference.runner import Runner, TensorSpec
 from icseg.inference.runner_onnxruntime import OnnxRuntimeRunner
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.tracker import graphs
 from icseg.tracker.loading import KIND
 from icseg.tracker.tracker import Tracker
@@ -62,7 +62,7 @@ def nano_logits(count: int, frames: int = 20) -> Logits:
     }
     listener = Listener(runners[graphs.MASK_DECODER])
     tracker = Tracker({**runners, graphs.MASK_DECODER: listener}, manifest, facts)
-    sims = list(load_recording())[FIRST_FRAME : FIRST_FRAME + frames]
+    sims = list(load_clip())[FIRST_FRAME : FIRST_FRAME + frames]
     for thing in sorted(sims[0].things):
         box = sims[0].box_image_px(thing)
         if box is None or len(listener.heard) >= 3 * count:

@@ -25,8 +25,10 @@ import numpy as np
 from icseg.assets import nano_models
 from icseg.detector.detector import Detector
 from icseg.detector.nano import load_detector
-from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
-from icseg.dialogue.chat.protocol import format_action
+from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.chat.grid import GridAnswer
+from icseg.dialogue.chat.protocol import Reply, format_reply
+from icseg.geometry import box_center
 from icseg.types import ImageU8
 
 MODES = ("answers", "slow", "hangs", "nonsense", "fails", "endless", "dies")
@@ -53,9 +55,9 @@ class ChatServer(ThreadingHTTPServer):
 
     def reply(self, messages: list[dict[str, Any]]) -> str:
         """The next action of the dialogue as a model would write it."""
-        return format_action(self._act(messages))
+        return format_reply(self._act(messages))
 
-    def _act(self, messages: list[dict[str, Any]]) -> Action:
+    def _act(self, messages: list[dict[str, Any]]) -> Reply:
         opening, last = messages[1]["content"], messages[-1]["content"]
         command = opening[-1]["text"].strip().lower()
         kind = next((kind for kind in self.detector.kinds if kind in command), None)
@@ -67,15 +69,12 @@ class ChatServer(ThreadingHTTPServer):
             return self._point(_picture(last[-1]["image_url"]["url"]), kind)
         return SelectKeyframe(max(int(number) for number in re.findall(r"frame (\d+) ", _words(opening))))
 
-    def _point(self, picture: ImageU8, kind: str) -> Action:
+    def _point(self, picture: ImageU8, kind: str) -> Reply:
         found = [one for one in self.detector.detect(picture) if one.kind == kind]
         if not found:
             return GiveUp("it is not in sight")
-        height, width = picture.shape[:2]
-        x0, y0, x1, y1 = found[0].box_image_px
-        left, right = round(x0 / width * 1000), round(x1 / width * 1000)
-        top, bottom = round(y0 / height * 1000), round(y1 / height * 1000)
-        return Answer((left, top, right, bottom), ((left + right) // 2, (top + bottom) // 2))
+        box, hw = found[0].box_image_px, (picture.shape[0], picture.shape[1])
+        return GridAnswer.from_pixels(Answer(box, box_center(box)), hw)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""What a benchmark's camera shows: the shipped recording to and fro, in any size, as messages ready to be sent."""
+"""What a benchmark's camera shows: the shipped clip to and fro, in any size, as messages ready to be sent."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import cv2
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.sim.truth import SimFrame
 from icseg.types import Box, ImageU8
 
 SHOWN_TWICE = 2
-"""The recording has 15 frames a second, the camera sends 30."""
+"""The clip has 15 frames a second, the camera sends 30."""
 JPEG_QUALITY = 80
 ALWAYS_SEEN_ID = 3
-"""The thing of the shipped recording that nothing hides."""
+"""The thing of the shipped clip that nothing hides."""
 FRAME_ID = "camera_optical_frame"
 
 
@@ -29,7 +29,7 @@ class Picture:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        sim: the recording's frame that it was made of, at the recording's size.
+        sim: the clip's frame that it was made of, at the clip's size.
     """
 
     rgb: ImageU8
@@ -46,12 +46,12 @@ class Picture:
 
 
 def load_pictures(hw: tuple[int, int], count: int) -> list[Picture]:
-    """The recording's first frames at this size."""
-    return [resized(sim, hw) for sim in islice(load_recording(), count)]
+    """The clip's first frames at this size."""
+    return [resized(sim, hw) for sim in islice(load_clip(), count)]
 
 
 def resized(sim: SimFrame, hw: tuple[int, int]) -> Picture:
-    """A frame of the recording at another size; the aspect ratio is not kept."""
+    """A frame of the clip at another size; the aspect ratio is not kept."""
     image = sim.frame.image
     rgb = image if image.shape[:2] == hw else cv2.resize(image, (hw[1], hw[0]), interpolation=cv2.INTER_LINEAR)
     return Picture(np.ascontiguousarray(rgb, np.uint8), sim)

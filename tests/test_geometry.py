@@ -1,21 +1,17 @@
-"""Changes of coordinates: there and back, inside the image, and never an empty box."""
+"""Boxes and points: cut to the image, measured, compared."""
 
 from __future__ import annotations
 
 import hypothesis.strategies as st
-from hypothesis import assume, given
+from hypothesis import given
 
 from icseg.geometry import (
-    VLM_GRID,
     box_area,
     box_center,
     box_contains,
-    box_image_to_vlm,
     box_iou,
-    box_vlm_to_image,
     clip_box,
-    point_image_to_vlm,
-    point_vlm_to_image,
+    clip_point,
 )
 from icseg.types import Box
 
@@ -31,29 +27,11 @@ def test_clipped_boxes_lie_in_the_image(box: Box, hw: tuple[int, int]) -> None:
     assert 0 <= y0 <= y1 <= hw[0]
 
 
-@given(box=boxes, hw=sizes)
-def test_vlm_boxes_are_whole_numbers_on_the_grid_and_never_empty(box: Box, hw: tuple[int, int]) -> None:
-    x0, y0, x1, y1 = box_image_to_vlm(box, hw)
-    assert 0 <= x0 < x1 <= VLM_GRID
-    assert 0 <= y0 < y1 <= VLM_GRID
-
-
-@given(box=boxes, hw=sizes)
-def test_box_there_and_back_contains_the_original_within_a_grid_step(box: Box, hw: tuple[int, int]) -> None:
-    original = clip_box(box, hw)
-    assume(original[2] < hw[1] and original[3] < hw[0])  # a box on the far edge is moved inside to have an area
-    back = box_vlm_to_image(box_image_to_vlm(original, hw), hw)
-    steps = (hw[1] / VLM_GRID, hw[0] / VLM_GRID) * 2
-    for value, again, step, sign in zip(original, back, steps, (1, 1, -1, -1), strict=True):
-        assert -1e-6 <= sign * (value - again) <= step + 1e-6
-
-
-@given(x=st.floats(0, 1), y=st.floats(0, 1), hw=sizes)
-def test_point_there_and_back_moves_less_than_a_grid_step(x: float, y: float, hw: tuple[int, int]) -> None:
-    point = (x * hw[1], y * hw[0])
-    back = point_vlm_to_image(point_image_to_vlm(point, hw), hw)
-    assert abs(back[0] - point[0]) <= hw[1] / VLM_GRID
-    assert abs(back[1] - point[1]) <= hw[0] / VLM_GRID
+def test_points_are_moved_into_the_image() -> None:
+    assert clip_point((3.25, 4.75), (10, 20)) == (3.25, 4.75)
+    assert clip_point((-1.0, -2.0), (10, 20)) == (0.0, 0.0)
+    assert clip_point((20.0, 10.0), (10, 20)) == (19.5, 9.5)
+    assert clip_point((19.75, 9.75), (10, 20)) == (19.5, 9.5)
 
 
 @given(a=boxes, b=boxes)

@@ -19,7 +19,7 @@ from icseg.inference.manifest import MANIFEST_NAME
 from icseg.models import effective_settings, open_models, whose_tracker_settings
 from icseg.session.executor import InlineExecutor
 from icseg.settings import Said
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.tracker.loading import FROM_MANIFEST, FROM_NANO, FROM_SAM2, sam2_settings
 from icseg.tracker.state import TrackerConfig
 
@@ -84,7 +84,7 @@ def test_a_program_opens_a_session_with_settings_by_name(tmp_path: Path) -> None
     session = open_session({"session.following.every_frame": True}, config_file=file, executor=InlineExecutor())
     assert session.config.following.every_frame
     log: list[events.Event] = []
-    for sim, _ in zip(load_recording(), range(20), strict=False):
+    for sim, _ in zip(load_clip(), range(20), strict=False):
         session.push_frame(sim.frame)
         if sim.frame.index == 15:
             session.say("the mug")
@@ -114,7 +114,7 @@ def test_the_transcript_and_the_doctor_say_what_is_in_force(tmp_path: Path, caps
     assert main(["doctor", "--json", "--tracker.window_scale", "4"]) == 0
     (found,) = [one for one in json.loads(capsys.readouterr().out) if one["name"] == "tracker settings"]
     assert found["detail"] == f"{FROM_MANIFEST}, the command line"
-    sim = next(iter(load_recording()))
+    sim = next(iter(load_clip()))
     cv2.imwrite(str(tmp_path / "table.png"), sim.frame.image[:, :, ::-1])
     arguments = [
         "segment",

@@ -21,8 +21,7 @@ from icseg.dialogue.chat.policy import load_prompt
 from icseg.dialogue.dialogue import Dialogue, Observation, Turn
 from icseg.dialogue.observations import FRAMES_PER_DIALOGUE
 from icseg.errors import SourceError
-from icseg.geometry import box_image_to_vlm, point_image_to_vlm
-from icseg.sim.clip_file import Recording, load_recording
+from icseg.sim.clip_file import RecordedClip, load_clip
 from icseg.sim.commands import Command, commands
 from icseg.sim.truth import SimFrame
 
@@ -39,22 +38,22 @@ class CalibrationSample:
     text: str
 
 
-def calibration_dialogues(recording: Recording, count: int) -> Iterator[Dialogue]:
+def calibration_dialogues(clip: RecordedClip, count: int) -> Iterator[Dialogue]:
     """``count`` finished dialogues over different frames, commands and targets, always the same ones.
 
     Raises:
-        SourceError: the recording is too short for one dialogue, or shows nothing that can be named.
+        SourceError: the clip is too short for one dialogue, or shows nothing that can be named.
     """
-    frames = list(recording)
+    frames = list(clip)
     last = len(frames) - 1 - _SPACING * (FRAMES_PER_DIALOGUE - 1)
     if last < 0:
-        raise SourceError(f"{recording.folder}: too short to calibrate on, {len(frames)} frames")
+        raise SourceError(f"{clip.folder}: too short to calibrate on, {len(frames)} frames")
     for number in range(count):
         start = last * number // max(1, count - 1)
         shown = frames[start : start + _SPACING * FRAMES_PER_DIALOGUE : _SPACING]
         said = commands(shown[-1])
         if not said:
-            raise SourceError(f"{recording.folder}: frame {shown[-1].frame.index} shows nothing that can be named")
+            raise SourceError(f"{clip.folder}: frame {shown[-1].frame.index} shows nothing that can be named")
         yield _dialogue(shown, said[number * 7 % len(said)])
 
 
@@ -68,7 +67,7 @@ def calibration_samples(dialogues: Iterator[Dialogue], prompt: str) -> Iterator[
             yield CalibrationSample(image, text)
 
 
-def write_calibration(folder: Path, count: int, recording: Recording | None = None) -> int:
+def write_calibration(folder: Path, count: int, clip: RecordedClip | None = None) -> int:
     """Write ``count`` samples as images and ``samples.jsonl``; a folder that is there already is replaced.
 
     Returns:
@@ -76,7 +75,7 @@ def write_calibration(folder: Path, count: int, recording: Recording | None = No
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    source = recording if recording is not None else load_recording()
+    source = clip if clip is not None else load_clip()
     per_dialogue = FRAMES_PER_DIALOGUE + 1
     samples = calibration_samples(calibration_dialogues(source, -(-count // per_dialogue)), load_prompt("search"))
     lines = []
@@ -106,12 +105,7 @@ def _dialogue(shown: list[SimFrame], command: Command) -> Dialogue:
     rows, cols = np.nonzero(sim.mask(target))
     middle = len(rows) // 2
     point = (float(cols[middle]), float(rows[middle]))
-    answer = Answer(
-        box_image_to_vlm(box, sim.frame.hw),
-        point_image_to_vlm(point, sim.frame.hw),
-        thinking=f"The {thing.kind} is there.",
-    )
-    turns.append(Turn(answer))
+    turns.append(Turn(Answer(box, point, thinking=f"The {thing.kind} is there.")))
     return Dialogue(command.text, {one.frame.index: one.frame for one in shown}, turns)
 
 

@@ -1,14 +1,10 @@
-"""Boxes, points and the changes of coordinates between camera image, model input and the VLM's 0..1000 grid. Pure."""
+"""Boxes and points in one frame of coordinates: cut, measured, compared. Pure."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from icseg.types import Box, Point, Prompt
-
-VLM_GRID = 1000
-"""Qwen3-VL speaks of positions as integers 0..1000 on each axis, whatever the resolution."""
 
 
 def clip_box(box: Box, hw: tuple[int, int]) -> Box:
@@ -17,6 +13,12 @@ def clip_box(box: Box, hw: tuple[int, int]) -> Box:
     x0, x1 = sorted((min(max(box[0], 0.0), float(width)), min(max(box[2], 0.0), float(width))))
     y0, y1 = sorted((min(max(box[1], 0.0), float(height)), min(max(box[3], 0.0), float(height))))
     return x0, y0, x1, y1
+
+
+def clip_point(point: Point, hw: tuple[int, int]) -> Point:
+    """The nearest position inside an (H, W) image; beyond the far edges that is the middle of the last pixel."""
+    height, width = hw
+    return min(max(point[0], 0.0), width - 0.5), min(max(point[1], 0.0), height - 0.5)
 
 
 def clip_prompt(prompt: Prompt, hw: tuple[int, int]) -> Prompt:
@@ -69,37 +71,3 @@ def smaller_inside(a: Box, b: Box) -> float:
 def box_contains(box: Box, point: Point) -> bool:
     """True when the point lies in the half-open box."""
     return box[0] <= point[0] < box[2] and box[1] <= point[1] < box[3]
-
-
-def box_image_to_vlm(box_image_px: Box, hw: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Pixels of an (H, W) image -> integers 0..1000, rounded outwards to at least one grid step on each axis."""
-    height, width = hw
-    x0, y0, x1, y1 = clip_box(box_image_px, hw)
-    left, top = math.floor(x0 * VLM_GRID / width), math.floor(y0 * VLM_GRID / height)
-    right, bottom = math.ceil(x1 * VLM_GRID / width), math.ceil(y1 * VLM_GRID / height)
-    left, top = min(left, VLM_GRID - 1), min(top, VLM_GRID - 1)
-    return left, top, max(right, left + 1), max(bottom, top + 1)
-
-
-def box_vlm_to_image(box_vlm_1000: Box, hw: tuple[int, int]) -> Box:
-    """0..1000 -> pixels of an (H, W) image, clipped to it."""
-    height, width = hw
-    x0, y0, x1, y1 = box_vlm_1000
-    sx, sy = width / VLM_GRID, height / VLM_GRID
-    return clip_box((x0 * sx, y0 * sy, x1 * sx, y1 * sy), hw)
-
-
-def point_image_to_vlm(point_image_px: Point, hw: tuple[int, int]) -> tuple[int, int]:
-    """Pixels of an (H, W) image -> integers 0..1000."""
-    height, width = hw
-    x, y = point_image_px
-    return (
-        min(max(round(x * VLM_GRID / width), 0), VLM_GRID),
-        min(max(round(y * VLM_GRID / height), 0), VLM_GRID),
-    )
-
-
-def point_vlm_to_image(point_vlm_1000: Point, hw: tuple[int, int]) -> Point:
-    """0..1000 -> pixels of an (H, W) image."""
-    height, width = hw
-    return point_vlm_1000[0] * width / VLM_GRID, point_vlm_1000[1] * height / VLM_GRID

@@ -53,7 +53,7 @@ def play(job: live_job.LiveJob, count: int, *script: object) -> str | None:
 
 
 def test_asks_answers_and_follows_until_the_camera_ends(job: live_job.LiveJob) -> None:
-    error = play(job, 60, Ask("Red or blue?"), SelectKeyframe(0), Answer((100, 100, 300, 500), (200, 300)))
+    error = play(job, 60, Ask("Red or blue?"), SelectKeyframe(0), Answer((6.4, 4.8, 19.2, 24.0), (12.8, 14.4)))
     assert error == "camera 0 gave no more frames: was it unplugged?"
     kinds = [type(event) for event in job.results.log]
     assert kinds[:4] == [events.Thinking, events.Asked, events.Answered, events.Targeted]

@@ -46,7 +46,10 @@ def test_transcript_tells_the_dialogue_and_timings_their_spread(tmp_path: Path, 
     results = ResultFolder(tmp_path, "the mug", 15, is_image=True)
     results.add_frame(make_frame(0), result, "")
     results.log += [
-        events.Asked(0, "Red or blue?", ("red", "blue"), timings_ms={"response": 12.0}),
+        events.Asked(
+            0, "Red or blue?", ("red", "blue"), timings_ms={"response": 12.0}, rates_per_s={"tokens": 30.12345}
+        ),
+        events.Targeted(0, Prompt((1.0, 2.0, 3.0, 4.0)), rates_per_s={"tokens": 40.0}),
         events.Answered(0, "red"),
         events.Corrected(0, Prompt((1.0, 2.0, 3.0, 4.0), ((2.0, 3.0),), (1,))),
         events.Mistaken(0, "the blue box"),
@@ -54,11 +57,16 @@ def test_transcript_tells_the_dialogue_and_timings_their_spread(tmp_path: Path, 
     ]
     results.finish({"command": "the mug"})
     transcript = json.loads((tmp_path / "transcript.json").read_text())
-    assert [row["event"] for row in transcript["events"]] == ["Asked", "Answered", "Corrected", "Mistaken"]
-    assert transcript["events"][2]["prompt"]["box_image_px"] == [1.0, 2.0, 3.0, 4.0]
+    assert [row["event"] for row in transcript["events"]] == ["Asked", "Targeted", "Answered", "Corrected", "Mistaken"]
+    assert transcript["events"][0]["rates_per_s"] == {"tokens": 30.123}
+    assert transcript["events"][3]["prompt"]["box_image_px"] == [1.0, 2.0, 3.0, 4.0]
     timings = json.loads((tmp_path / "timings.json").read_text())
     assert timings["Tracked"]["total"] == {"median_ms": 12.0, "p95_ms": 12.0, "n": 1}
-    assert timings["Asked"]["response"]["n"] == 1
+    assert timings["Asked"] == {
+        "response": {"median_ms": 12.0, "p95_ms": 12.0, "n": 1},
+        "tokens_per_s": {"median": 30.123, "n": 1},
+    }
+    assert timings["Targeted"] == {"tokens_per_s": {"median": 40.0, "n": 1}}
     assert (tmp_path / "overlay.png").is_file()
 
 

@@ -15,7 +15,7 @@ from pycocotools import mask as coco_mask
 from icseg.cli.main import main
 from icseg.cli.results import write_png
 from icseg.evaluation.metrics import jaccard
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.sim.truth import SimFrame
 
 Run = Callable[..., tuple[int, str, str]]
@@ -26,7 +26,7 @@ FLOOR_J = 0.8
 
 @pytest.fixture(scope="module")
 def clip() -> list[SimFrame]:
-    return [sim for _, sim in zip(range(FRAMES), load_recording(), strict=False)]
+    return [sim for _, sim in zip(range(FRAMES), load_clip(), strict=False)]
 
 
 @pytest.fixture(scope="module")

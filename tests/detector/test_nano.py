@@ -18,7 +18,7 @@ from icseg.errors import ModelOutputError, PlanMismatchError
 from icseg.geometry import box_iou
 from icseg.inference.runner import TensorSpec
 from icseg.inference.runner_scripted import ScriptedRunner
-from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
+from icseg.sim.clip_file import SHIPPED_CLIP, load_clip
 from icseg.sim.things import COLOURS, KINDS
 from icseg.types import Array, Box
 
@@ -204,7 +204,7 @@ def test_the_shipped_model_finds_and_names_things_of_the_shipped_clip() -> None:
     assert set(shipped.kinds) == set(KINDS)
     assert set(shipped.colours) == set(COLOURS)
     found = named = total = 0
-    for sim in islice(load_recording(SHIPPED_CLIP), 0, None, 20):
+    for sim in islice(load_clip(SHIPPED_CLIP), 0, None, 20):
         detections = shipped.detect(sim.frame.image)
         for number, thing in sim.things.items():
             box = sim.box_image_px(number)
@@ -227,7 +227,7 @@ def test_the_point_is_where_the_thing_was_read_in_pixels_of_the_camera_image() -
 
 
 def test_the_shipped_models_points_lie_on_the_things() -> None:
-    sim = next(iter(load_recording()))
+    sim = next(iter(load_clip()))
     hits = 0
     for found in load_detector(MODEL, threads=1).detect(sim.frame.image):
         things = {n: box for n in sim.things if (box := sim.box_image_px(n)) is not None}
@@ -245,7 +245,7 @@ def test_the_shipped_model_finds_more_when_it_looks_closely() -> None:
     shipped = load_detector(MODEL, threads=1)
     assert isinstance(shipped, CloseDetector)
     small = Counter[str]()
-    for sim in islice(load_recording(SHIPPED_CLIP), 0, None, 40):
+    for sim in islice(load_clip(SHIPPED_CLIP), 0, None, 40):
         # the same picture seen from farther away: on a wider, empty table
         wide = np.full((1440, 1920, 3), 128, np.uint8)
         wide[480:960, 640:1280] = sim.frame.image

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,11 +11,12 @@ from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
 from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.dialogue import MAX_INTERACTIONS, MAX_QUESTIONS, Dialogue
+from icseg.dialogue.policy import PolicyOutput, ReplyFault
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
 from icseg.errors import BackendError, Cancelled, ConfigError, ModelOutputError
-from icseg.types import Frame
+from icseg.types import Box, Frame, Point
 
-ANSWER = Answer((100, 250, 300, 750), (200, 500))
+ANSWER = Answer((100.25, 100.5, 300.75, 300.125), (200.5, 150.25))
 SECONDS = 10**9
 
 
@@ -41,20 +44,45 @@ def test_question_keyframe_answer_gives_the_target_in_pixels() -> None:
     target = agent.advance(dialogue)
     assert isinstance(target, Target)
     assert target.keyframe is dialogue.frames[12]
-    assert target.box_image_px == (100.0, 100.0, 300.0, 300.0)
-    assert target.point_image_px == (200.0, 200.0)
+    assert target.box_image_px == ANSWER.box_image_px
+    assert target.point_image_px == ANSWER.point_image_px
     assert kinds(dialogue) == ["answer", "keyframe", "none"]
     assert dialogue.turns[0].observation is not None
     assert dialogue.turns[0].observation.text == "no, blue"
     assert dialogue.keyframe_id == 12
 
 
-def test_a_target_at_the_far_corner_stays_inside_the_image() -> None:
-    agent, _ = make_agent(SelectKeyframe(0), Answer((0, 0, 1000, 1000), (1000, 1000)))
-    target = agent.advance(make_dialogue())
+def test_an_answer_that_names_its_frame_needs_no_keyframe_turn() -> None:
+    """To the last pixel: what a detector sees in a 4K frame is no multiple of a thousandth of it."""
+    box, point = (1001.5, 703.25, 1033.75, 741.0), (1017.0, 720.5)
+    agent, policy = make_agent(Answer(box, point, label="red mug", frame_id=12))
+    dialogue = make_dialogue(hw=(2160, 3840))
+    target = agent.advance(dialogue)
     assert isinstance(target, Target)
-    assert target.box_image_px == (0.0, 0.0, 1000.0, 400.0)
-    assert target.point_image_px == (999.5, 399.5)
+    assert target.keyframe is dialogue.frames[12]
+    assert (target.box_image_px, target.point_image_px, target.label) == (box, point, "red mug")
+    assert kinds(dialogue) == ["none"]
+    assert dialogue.turns[0].action == Answer(box, point, frame_id=12)
+    assert dialogue.keyframe_id is None
+    assert len(policy.history) == 1
+
+
+def test_an_answer_may_name_another_frame_than_the_keyframe() -> None:
+    agent, _ = make_agent(SelectKeyframe(0), replace(ANSWER, frame_id=24))
+    dialogue = make_dialogue()
+    target = agent.advance(dialogue)
+    assert isinstance(target, Target)
+    assert target.keyframe is dialogue.frames[24]
+
+
+def test_an_answer_in_a_frame_that_was_not_shown_is_told_and_the_dialogue_goes_on() -> None:
+    agent, _ = make_agent(replace(ANSWER, frame_id=99), replace(ANSWER, frame_id=0))
+    dialogue = make_dialogue()
+    target = agent.advance(dialogue)
+    assert isinstance(target, Target)
+    assert target.keyframe is dialogue.frames[0]
+    assert kinds(dialogue) == ["error", "none"]
+    assert dialogue.turns[0].fault == "Frame index not in [0, 12, 24]."
 
 
 def test_an_unknown_frame_is_told_and_the_dialogue_goes_on() -> None:
@@ -84,13 +112,15 @@ def test_the_last_keyframe_counts() -> None:
 
 
 def test_faults_keep_the_models_words_and_are_tried_again() -> None:
-    agent, policy = make_agent("I see a red mug.", "<keyframe> 12 </keyframe>", ANSWER)
+    unread = ReplyFault("no <call> in it", "I see a red mug.", {"total": 7.0}, {"tokens": 20.0})
+    agent, policy = make_agent(unread, SelectKeyframe(12), ANSWER)
     dialogue = make_dialogue()
     assert isinstance(agent.advance(dialogue), Target)
     fault = dialogue.turns[0]
     assert fault.action is None
     assert fault.reply_text == "I see a red mug."
-    assert "no <call>" in fault.fault
+    assert fault.fault == "no <call> in it"
+    assert (fault.timings_ms, fault.rates_per_s) == ({"total": 7.0}, {"tokens": 20.0})
     assert fault.observation is not None
     assert fault.observation.text.startswith("Invalid reply: no <call>")
     assert [shown.turn_count for shown in policy.history] == [0, 1, 2]
@@ -107,11 +137,52 @@ def test_too_many_faults_give_up_and_say_why(max_faults: int) -> None:
     assert kinds(dialogue) == ["error"] * max_faults + ["none"]
 
 
-def test_a_box_outside_the_grid_from_any_policy_is_a_fault() -> None:
-    agent, _ = make_agent(SelectKeyframe(0), Answer((0, 0, 1500, 10), (5, 5)), ANSWER)
+@pytest.mark.parametrize(
+    ("box", "point"),
+    [
+        ((-0.5, 0, 10, 10), (5, 5)),
+        ((0, -0.5, 10, 10), (5, 5)),
+        ((0, 0, 1000.5, 10), (5, 5)),
+        ((0, 0, 10, 400.5), (5, 5)),
+        ((10, 0, 10, 10), (5, 5)),
+        ((0, 10, 10, 10), (5, 5)),
+        ((10, 0, 5, 10), (5, 5)),
+        ((0, 0, float("nan"), 10), (5, 5)),
+        ((0, 0, 10, 10), (1000, 5)),
+        ((0, 0, 10, 10), (5, 400)),
+        ((0, 0, 10, 10), (-0.5, 5)),
+        ((0, 0, 10, 10), (5, float("nan"))),
+    ],
+)
+@pytest.mark.parametrize("frame_id", [None, 0])
+def test_an_answer_outside_the_picture_from_any_policy_is_a_fault(box: Box, point: Point, frame_id: int | None) -> None:
+    said = PolicyOutput(Answer(box, point, frame_id=frame_id), "there", {"total": 3.0}, {"tokens": 9.0})
+    agent, _ = make_agent(SelectKeyframe(0), said, ANSWER)
     dialogue = make_dialogue()
     assert isinstance(agent.advance(dialogue), Target)
-    assert "must be 0..1000" in dialogue.turns[1].fault
+    fault = dialogue.turns[1]
+    assert fault.action is None
+    assert "inside the picture of 1000x400 pixels" in fault.fault
+    assert (fault.reply_text, fault.timings_ms, fault.rates_per_s) == ("there", {"total": 3.0}, {"tokens": 9.0})
+    assert fault.observation is not None
+    assert fault.observation.text.startswith("Invalid reply: the ")
+
+
+def test_an_answer_may_fill_the_picture() -> None:
+    agent, _ = make_agent(SelectKeyframe(0), Answer((0, 0, 1000, 400), (999.5, 399.5)))
+    target = agent.advance(make_dialogue())
+    assert isinstance(target, Target)
+    assert target.box_image_px == (0, 0, 1000, 400)
+    assert target.point_image_px == (999.5, 399.5)
+
+
+def test_a_turn_keeps_what_the_policy_measured() -> None:
+    measured = PolicyOutput(SelectKeyframe(0), "<keyframe> 0", {"total": 12.0}, {"tokens": 30.0})
+    agent, _ = make_agent(measured, ANSWER)
+    dialogue = make_dialogue()
+    agent.advance(dialogue)
+    turn = dialogue.turns[0]
+    assert (turn.reply_text, turn.timings_ms, turn.rates_per_s) == ("<keyframe> 0", {"total": 12.0}, {"tokens": 30.0})
 
 
 def ask_all(agent: Agent, dialogue: Dialogue, count: int) -> None:
@@ -163,11 +234,10 @@ def test_a_policy_that_never_answers_is_stopped() -> None:
 
 
 def test_giving_up_is_a_turn_and_passes_on_the_reason() -> None:
-    agent, _ = make_agent("<thinking> none </thinking> <keyframe> -1 </keyframe>")
+    agent, _ = make_agent(GiveUp("there is no mug"))
     dialogue = make_dialogue()
     result = agent.advance(dialogue)
-    assert isinstance(result, GiveUp)
-    assert result.reason
+    assert result == GiveUp("there is no mug")
     assert dialogue.turns[-1].action is result
 
 

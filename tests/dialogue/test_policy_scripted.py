@@ -1,4 +1,4 @@
-"""The scripted policy: plays in order, parses texts, raises errors, remembers what it was shown."""
+"""The scripted policy: plays in order, raises errors, remembers what it was shown."""
 
 from __future__ import annotations
 
@@ -6,29 +6,28 @@ import pytest
 
 from icseg.dialogue.actions import Ask, SelectKeyframe
 from icseg.dialogue.dialogue import Dialogue, Observation, Turn
-from icseg.dialogue.policy import Policy
-from icseg.dialogue.policy_scripted import ScriptedPolicy, Shown
+from icseg.dialogue.policy import Policy, PolicyOutput, ReplyFault
+from icseg.dialogue.policy_scripted import PolicyCall, ScriptedPolicy
 from icseg.errors import BackendError, ModelOutputError
 
 
-def test_plays_actions_and_texts_in_order() -> None:
+def test_plays_actions_and_outputs_in_order() -> None:
     policy: Policy = (scripted := ScriptedPolicy(Ask("Red?")))
-    text = "<thinking> so </thinking> <keyframe> 3 </keyframe>"
-    scripted.enqueue(text)
+    measured = PolicyOutput(SelectKeyframe(3, "so"), "<keyframe> 3", {"total": 4.0})
+    scripted.enqueue(measured)
     dialogue = Dialogue("the mug", {})
-    assert policy.next_action(dialogue).action == Ask("Red?")
-    output = policy.next_action(dialogue)
-    assert output.action == SelectKeyframe(3, "so")
-    assert output.reply_text == text
+    assert scripted.remaining == 2
+    assert policy.next_action(dialogue) == PolicyOutput(Ask("Red?"))
+    assert policy.next_action(dialogue) is measured
     assert scripted.remaining == 0
 
 
-def test_raises_what_it_is_given_and_what_the_parser_says() -> None:
-    policy = ScriptedPolicy(BackendError("gone"), "no tags")
+def test_raises_what_it_is_given() -> None:
+    policy = ScriptedPolicy(BackendError("gone"), ReplyFault("no tags", "a mug"))
     dialogue = Dialogue("the mug", {})
     with pytest.raises(BackendError, match="gone"):
         policy.next_action(dialogue)
-    with pytest.raises(ModelOutputError, match="no tags"):
+    with pytest.raises(ReplyFault, match="no tags"):
         policy.next_action(dialogue)
 
 
@@ -43,4 +42,4 @@ def test_history_is_what_was_shown_at_the_time() -> None:
     policy.next_action(dialogue)
     dialogue.turns.append(Turn(Ask("Red?"), observation=Observation("answer", "no")))
     policy.next_action(dialogue)
-    assert policy.history == [Shown("the mug", 0, None), Shown("the mug", 1, Observation("answer", "no"))]
+    assert policy.history == [PolicyCall("the mug", 0, None), PolicyCall("the mug", 1, Observation("answer", "no"))]

@@ -25,7 +25,7 @@ from icseg.detector.nano import load_detector
 from icseg.errors import BackendError
 from icseg.inference.manifest import FLOAT16, INT8, TENSORRT_RTX, load_manifest
 from icseg.inference.tensorrt_module import load_tensorrt
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.tracker.graphs import GRAPH_NAMES, IMAGE_ENCODER, MEMORY_ATTENTION
 from icseg.tracker.loading import load_tracker
 from icseg.types import Prompt
@@ -64,7 +64,7 @@ def test_the_runtime_runs_on_it(built: Path) -> None:
     assert len(tracker.manifest.calibration_sha256) == 64
     assert tracker.manifest.settings == load_manifest(nano_models() / "segmenter", kind="segmenter").settings
     assert tracker.config.window_scale == 3.0
-    sim = next(iter(load_recording()))
+    sim = next(iter(load_clip()))
     mug = next(number for number, thing in sim.things.items() if thing.kind == "mug")
     box = sim.box_image_px(mug)
     assert box is not None
@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_is_finished(
 def test_frames_of_the_users_own(built: Path, tmp_path: Path, capsys: Capture) -> None:
     frames = tmp_path / "frames"
     frames.mkdir()
-    for sim, index in zip(load_recording(), range(16), strict=False):
+    for sim, index in zip(load_clip(), range(16), strict=False):
         write_png(frames / f"{index:04d}.png", sim.frame.image)
     output = tmp_path / "out"
     shutil.copytree(built, output)

@@ -23,7 +23,7 @@ from sam2_session import PerObjectMemory, build_reference, make_clip, tiny_confi
 from streams import Prompts, compare_stream, make_tracker
 
 from icseg.assets import nano_models
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 from icseg.types import Frame, Prompt
 
 COUNT = 200
@@ -36,7 +36,7 @@ def clip_and_prompts() -> tuple[list[Frame], Prompts]:
     Before anything is hidden, and not of the bottles that overlap their like: where the model is in doubt whether a
     thing is there, or where it ends, a rounding decides, and from then on the two remember different things.
     """
-    sims = list(islice(load_recording(), 45))
+    sims = list(islice(load_clip(), 45))
     order = [*range(45), *range(43, 0, -1)]
     frames = [
         replace(sims[order[number % len(order)]].frame, index=number, stamp_ns=number * 66_666_667)

@@ -20,7 +20,7 @@ from icseg.tracker.scripted import ScriptedState, ScriptedTracker
 from icseg.types import Box, Frame, Prompt, TrackResult
 from tests.conftest import FRAME_NS, FakeClock, make_frame
 
-ANSWER = Answer((100, 100, 300, 500), (200, 300))
+ANSWER = Answer((6.4, 4.8, 19.2, 24.0), (12.8, 14.4))
 ELSEWHERE = Prompt((40.0, 8.0, 56.0, 24.0), ((48.0, 16.0),), (1,))
 
 

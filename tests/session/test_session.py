@@ -11,6 +11,7 @@ import pytest
 from icseg import events
 from icseg.dialogue.actions import Answer, Ask, Choice, GiveUp, SelectKeyframe
 from icseg.dialogue.config import DialogueConfig
+from icseg.dialogue.policy import PolicyOutput
 from icseg.dialogue.policy_scripted import ScriptedPolicy
 from icseg.errors import BackendError, ConfigError
 from icseg.session.config import BufferConfig, FollowingConfig, SessionConfig
@@ -20,7 +21,7 @@ from icseg.tracker.scripted import ScriptedTracker
 from icseg.types import Prompt
 from tests.conftest import FRAME_NS, FakeClock, ManualExecutor, make_frame
 
-ANSWER = Answer((100, 100, 300, 500), (200, 300))
+ANSWER = Answer((6.4, 4.8, 19.2, 24.0), (12.8, 14.4))
 
 
 class Rig:
@@ -478,6 +479,19 @@ def test_response_time_is_measured_from_the_words(rig: Callable[..., Rig], clock
     clock.now = 0.25
     asked = r.step(2)[-1]
     assert asked.timings_ms["response"] == pytest.approx(250)
+
+
+def test_what_the_turns_since_the_words_measured_is_told(rig: Callable[..., Rig]) -> None:
+    r = rig(
+        PolicyOutput(Ask("which?"), timings_ms={"total": 5.0}, rates_per_s={"tokens": 10.0}),
+        PolicyOutput(SelectKeyframe(0), timings_ms={"total": 7.0}, rates_per_s={"tokens": 20.0}),
+        PolicyOutput(ANSWER, timings_ms={"total": 1.5}, rates_per_s={"tokens": 30.0}),
+    )
+    r.camera(1)
+    asked = r.say("the mug")[-1]
+    assert (asked.timings_ms["total"], asked.rates_per_s) == (5.0, {"tokens": 10.0})
+    (targeted,) = [event for event in r.say("red") if isinstance(event, events.Targeted)]
+    assert (targeted.timings_ms["total"], targeted.rates_per_s) == (8.5, {"tokens": 30.0})
 
 
 def test_no_frame_outlives_the_session(rig: Callable[..., Rig]) -> None:

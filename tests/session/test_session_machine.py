@@ -50,7 +50,7 @@ class WaywardPolicy:
             case "wrong keyframe":
                 return PolicyOutput(SelectKeyframe(10**6))
             case "answer":
-                return PolicyOutput(Answer((100, 100, 600, 600), (300, 300)))
+                return PolicyOutput(Answer((6.4, 4.8, 38.4, 28.8), (19.2, 14.4)))
             case "nonsense":
                 raise ModelOutputError("the reply has no action")
             case "dead":

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from icseg.errors import SourceError
-from icseg.sim.clip_file import SHIPPED_CLIP, load_recording, save_recording
+from icseg.sim.clip_file import SHIPPED_CLIP, load_clip, save_clip
 from icseg.sim.scene import SceneSpec, make_scene
 from icseg.sim.truth import SimFrame
 from icseg.types import Frame
@@ -39,13 +39,13 @@ def drawn_frames(spec: SceneSpec, n: int) -> list[SimFrame]:
 
 def test_a_recording_comes_back_as_it_was(tmp_path: Path, spec: SceneSpec) -> None:
     frames = drawn_frames(spec, 6)
-    save_recording(frames, spec, tmp_path, fps=10)
-    recording = load_recording(tmp_path)
-    assert (len(recording), recording.fps, recording.hw) == (6, 10.0, (96, 128))
-    assert recording.things == spec.truths
-    assert recording.hidden_id == spec.hidden_id
+    save_clip(frames, spec, tmp_path, fps=10)
+    clip = load_clip(tmp_path)
+    assert (len(clip), clip.fps, clip.hw) == (6, 10.0, (96, 128))
+    assert clip.things == spec.truths
+    assert clip.hidden_id == spec.hidden_id
     for _ in range(2):
-        for sim, original in zip(recording, frames, strict=True):
+        for sim, original in zip(clip, frames, strict=True):
             np.testing.assert_array_equal(sim.instance_ids, original.instance_ids)
             assert (sim.frame.index, sim.frame.stamp_ns) == (original.frame.index, original.frame.stamp_ns)
             difference = np.abs(sim.frame.image.astype(int) - original.frame.image)
@@ -54,27 +54,27 @@ def test_a_recording_comes_back_as_it_was(tmp_path: Path, spec: SceneSpec) -> No
 
 def test_the_shipped_clip_is_small_and_whole() -> None:
     assert sum(file.stat().st_size for file in SHIPPED_CLIP.iterdir()) < MAX_BYTES
-    recording = load_recording()
-    assert 9.0 <= len(recording) / recording.fps <= 11.0
-    mugs = [thing_id for thing_id, thing in recording.things.items() if thing.kind == "mug"]
+    clip = load_clip()
+    assert 9.0 <= len(clip) / clip.fps <= 11.0
+    mugs = [thing_id for thing_id, thing in clip.things.items() if thing.kind == "mug"]
     assert len(mugs) >= 2
-    areas = np.array([[int(sim.mask(i).sum()) for i in recording.things] for sim in recording])
-    columns = {thing_id: areas[:, column] for column, thing_id in enumerate(recording.things)}
-    assert all(columns[i][: int(2 * recording.fps)].min() >= 900 for i in mugs)
-    assert recording.hidden_id is not None
-    assert recording.leaving_id is not None
-    assert columns[recording.hidden_id].min() < 0.5 * columns[recording.hidden_id][0]
-    assert columns[recording.leaving_id].min() == 0 < columns[recording.leaving_id][-1]
+    areas = np.array([[int(sim.mask(i).sum()) for i in clip.things] for sim in clip])
+    columns = {thing_id: areas[:, column] for column, thing_id in enumerate(clip.things)}
+    assert all(columns[i][: int(2 * clip.fps)].min() >= 900 for i in mugs)
+    assert clip.hidden_id is not None
+    assert clip.leaving_id is not None
+    assert columns[clip.hidden_id].min() < 0.5 * columns[clip.hidden_id][0]
+    assert columns[clip.leaving_id].min() == 0 < columns[clip.leaving_id][-1]
 
 
 def test_a_folder_that_is_no_recording_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="not a recording"):
-        load_recording(tmp_path)
+    with pytest.raises(SourceError, match="not a recorded clip"):
+        load_clip(tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["format", "ids", "video", "short"])
 def test_a_damaged_recording_is_refused(tmp_path: Path, spec: SceneSpec, damage: str) -> None:
-    save_recording(drawn_frames(spec, 3), spec, tmp_path, fps=10)
+    save_clip(drawn_frames(spec, 3), spec, tmp_path, fps=10)
     truth_file = tmp_path / "truth.json"
     truth = json.loads(truth_file.read_text())
     match damage:
@@ -88,9 +88,9 @@ def test_a_damaged_recording_is_refused(tmp_path: Path, spec: SceneSpec, damage:
             truth["stamps_ns"] = truth["stamps_ns"][:-1]
     truth_file.write_text(json.dumps(truth))
     with pytest.raises(SourceError):
-        load_recording(tmp_path)
+        load_clip(tmp_path)
 
 
 def test_nothing_to_record_is_refused(tmp_path: Path, spec: SceneSpec) -> None:
     with pytest.raises(SourceError, match="no frames"):
-        save_recording([], spec, tmp_path, fps=10)
+        save_clip([], spec, tmp_path, fps=10)

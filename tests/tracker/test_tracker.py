@@ -16,7 +16,7 @@ from icseg.evaluation.metrics import jaccard
 from icseg.mask_ops import native, reference
 from icseg.mask_ops.image_input import normalise_image
 from icseg.mask_ops.mask_ops import choose_mask_ops
-from icseg.sim.clip_file import SHIPPED_CLIP, load_recording
+from icseg.sim.clip_file import SHIPPED_CLIP, load_clip
 from icseg.tracker.graphs import (
     IMAGE_ENCODER,
     LABEL_NOT_A_POINT,
@@ -175,8 +175,8 @@ def test_a_state_that_was_kept_goes_on_as_if_nothing_had_come_since() -> None:
 
 
 def test_the_shipped_model_goes_back_bit_by_bit() -> None:
-    frames = [sim.frame for sim in itertools.islice(load_recording(SHIPPED_CLIP), 12)]
-    first = next(iter(load_recording(SHIPPED_CLIP)))
+    frames = [sim.frame for sim in itertools.islice(load_clip(SHIPPED_CLIP), 12)]
+    first = next(iter(load_clip(SHIPPED_CLIP)))
     box = next(box for number in first.things if (box := first.box_image_px(number)) is not None)
     tracker = load_tracker(nano_models() / "segmenter", threads=1)
     state, kept = tracker.start(frames[0], Prompt(box)), tracker.new_state()
@@ -417,7 +417,7 @@ def test_settings_out_of_range_are_refused(values: dict[str, float], message: st
 
 
 def test_the_shipped_model_draws_small_things_better_through_windows() -> None:
-    sim = next(iter(load_recording(SHIPPED_CLIP)))
+    sim = next(iter(load_clip(SHIPPED_CLIP)))
     # the same picture seen from farther away: on a wider, empty table
     wide = np.full((960, 1280, 3), 128, np.uint8)
     wide[240:720, 320:960] = sim.frame.image

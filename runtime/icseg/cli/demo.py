@@ -72,7 +72,7 @@ class Scene:
 
 def open_scene(args: argparse.Namespace, seed: int) -> Scene:
     """The simulated table, or the recorded clip where there is no renderer (and says so)."""
-    from icseg.sim.clip_file import load_recording
+    from icseg.sim.clip_file import load_clip
 
     if not args.clip:
         from icseg.sim.scene import make_scene
@@ -85,8 +85,8 @@ def open_scene(args: argparse.Namespace, seed: int) -> Scene:
             return Scene(f"simulated table, test scene {seed}", round(FPS * args.seconds), frames)
         except BackendError as error:
             print(f"icseg: {error}\nicseg: playing the recorded clip instead", file=sys.stderr)
-    recording = load_recording()
-    return Scene("recorded clip of the simulated table", len(recording), iter(recording))
+    clip = load_clip()
+    return Scene("recorded clip of the simulated table", len(clip), iter(clip))
 
 
 class SimulatedPerson:

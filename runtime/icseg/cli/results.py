@@ -59,14 +59,15 @@ def event_to_json(event: events.Event) -> dict[str, Any]:
             value = value.name.lower()
         elif field.name == "choices":
             value = [asdict(choice) for choice in value]
-        elif field.name == "timings_ms":
-            value = {stage: round(spent, 3) for stage, spent in value.items()}
+        elif field.name in ("timings_ms", "rates_per_s"):
+            value = {name: round(measured, 3) for name, measured in value.items()}
         row[field.name] = value
     return row
 
 
 def summarise_timings(log: list[events.Event]) -> dict[str, Any]:
-    """Median, 95th percentile and count of every stage, by kind of event; milliseconds."""
+    """By kind of event: median, 95th percentile and count of every stage in milliseconds; median of every rate."""
+    rates: dict[str, dict[str, list[float]]] = {}
     samples: dict[str, dict[str, list[float]]] = {}
     for event in log:
         stages = samples.setdefault(type(event).__name__, {})
@@ -74,7 +75,9 @@ def summarise_timings(log: list[events.Event]) -> dict[str, Any]:
             stages.setdefault(stage, []).append(spent)
         if isinstance(event, events.Tracked):
             stages.setdefault("total", []).append(sum(event.timings_ms.values()))
-    return {
+        for name, rate in event.rates_per_s.items():
+            rates.setdefault(type(event).__name__, {}).setdefault(f"{name}_per_s", []).append(rate)
+    summary: dict[str, Any] = {
         kind: {
             stage: {
                 "median_ms": round(float(np.median(spent)), 3),
@@ -86,6 +89,12 @@ def summarise_timings(log: list[events.Event]) -> dict[str, Any]:
         for kind, stages in samples.items()
         if stages
     }
+    for kind, counted in rates.items():
+        medians = {
+            name: {"median": round(float(np.median(values)), 3), "n": len(values)} for name, values in counted.items()
+        }
+        summary.setdefault(kind, {}).update(medians)
+    return summary
 
 
 class ResultFolder:

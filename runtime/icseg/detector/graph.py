@@ -16,6 +16,7 @@ from icseg.inference.runner import TensorSpec
 MANIFEST_KIND = "detector"
 GRAPH_NAME = "detector"
 STRIDE = 4
+"""Pixels of the model's image per cell of the output maps."""
 
 IMAGE = "image"
 CENTRE_LOGITS = "centre_logits"
@@ -65,7 +66,7 @@ class DetectorFacts:
             raise PlanMismatchError(f"facts.score_offset: expected a finite number, got {self.score_offset}")
 
     def as_mapping(self) -> dict[str, Any]:
-        """For the manifest."""
+        """The facts as the manifest holds them."""
         return asdict(self) | {"kinds": list(self.kinds), "colours": list(self.colours)}
 
     @classmethod

@@ -26,17 +26,19 @@ from icseg.mask_ops.image_input import normalise_image
 from icseg.types import Array, ImageU8
 
 MAX_PEAKS = 30
-"""Before duplicates go; a simulated table holds at most about a dozen things."""
-MAX_IOU = 0.6
-MAX_INSIDE = 0.85
-"""Of the smaller box's area. Only between boxes of one kind and colour: a ball before a plate stays a ball."""
+"""Peaks of the centre map that are read, before duplicates go: a simulated table holds at most about a dozen things."""
+MAX_DUPLICATE_IOU = 0.6
+"""Two boxes that overlap more are one thing seen twice."""
+MAX_DUPLICATE_INSIDE = 0.85
+"""So are two of one kind and colour when a greater share of the smaller lies in the other. Two kinds are two things: a
+ball before a plate stays a ball."""
 
 
 class NanoDetector:
     """A ``Detector`` on one runner; keeps no state between images; any thread may call it.
 
     Args:
-        runner: of the graph that ``detector_graph`` describes.
+        runner: of the graph that ``graph.py`` describes.
         facts: vocabulary, threshold and calibration.
         image_mean, image_std: per RGB channel, of the image scaled to 0..1.
         config: how it looks.
@@ -167,9 +169,9 @@ def _without_duplicates(found: Sequence[Detection]) -> list[Detection]:
 
 def _is_same_thing(one: Detection, other: Detection) -> bool:
     a, b = one.box_image_px, other.box_image_px
-    if box_iou(a, b) > MAX_IOU:
+    if box_iou(a, b) > MAX_DUPLICATE_IOU:
         return True
-    return (one.kind, one.colour) == (other.kind, other.colour) and smaller_inside(a, b) > MAX_INSIDE
+    return (one.kind, one.colour) == (other.kind, other.colour) and smaller_inside(a, b) > MAX_DUPLICATE_INSIDE
 
 
 def _sigmoid(x: Array) -> Array:

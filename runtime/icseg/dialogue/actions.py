@@ -51,16 +51,21 @@ class SelectKeyframe:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Where the target is in the keyframe. Only legal after the keyframe was shown at high resolution.
+    """Where the target is in one frame.
 
     Attributes:
+        box_image_px: in that frame, inside it and not empty.
+        point_image_px: a pixel inside that frame where the target itself is seen; it need not lie inside the box.
         label: what the policy calls it; empty when it does not say. Of no account when compared.
+        frame_id: one of the dialogue's frame ids. None: the keyframe that was shown last, without which such an answer
+            is refused.
     """
 
-    box_vlm_1000: Box
-    point_vlm_1000: Point
+    box_image_px: Box
+    point_image_px: Point
     thinking: str = ""
     label: str = field(default="", compare=False)
+    frame_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

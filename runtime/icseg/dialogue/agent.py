@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
-from icseg.dialogue.chat.protocol import ReplyFault, check_answer
 from icseg.dialogue.config import DialogueConfig
 from icseg.dialogue.dialogue import Dialogue, Observation, Turn
 from icseg.dialogue.observations import (
@@ -19,9 +18,9 @@ from icseg.dialogue.observations import (
     invalid_reply_text,
     unknown_frame_text,
 )
-from icseg.dialogue.policy import Policy, PolicyOutput
+from icseg.dialogue.policy import Policy, PolicyOutput, ReplyFault
 from icseg.errors import Cancelled, ModelOutputError
-from icseg.geometry import box_vlm_to_image, point_vlm_to_image
+from icseg.geometry import box_contains
 from icseg.types import Box, Frame, Point
 
 
@@ -30,7 +29,7 @@ class Target:
     """What the dialogue found: where the target is in the keyframe.
 
     Attributes:
-        keyframe: the frame that the dialogue chose.
+        keyframe: the frame that the answer is about.
         box_image_px, point_image_px: in that frame, inside it; the point need not lie inside the box.
         label: what the policy calls it; empty when it does not say.
     """
@@ -105,14 +104,13 @@ class Agent:
         try:
             output = self.policy.next_action(dialogue)
             if isinstance(output.action, Answer):
-                check_answer(output.action.box_vlm_1000, output.action.point_vlm_1000)
+                _check_inside(output.action, dialogue)
         except ModelOutputError as error:
-            if output is not None:
-                return Turn(None, output.reply_text, fault=str(error), timings_ms=output.timings_ms)
-            if isinstance(error, ReplyFault):
-                return Turn(None, error.reply_text, fault=str(error), timings_ms=error.timings_ms)
+            said = output if output is not None else error
+            if isinstance(said, PolicyOutput | ReplyFault):
+                return Turn(None, said.reply_text, str(error), timings_ms=said.timings_ms, rates_per_s=said.rates_per_s)
             return Turn(None, fault=str(error))
-        return Turn(output.action, output.reply_text, timings_ms=output.timings_ms)
+        return Turn(output.action, output.reply_text, timings_ms=output.timings_ms, rates_per_s=output.rates_per_s)
 
     def _reason_to_stop(self, dialogue: Dialogue) -> str | None:
         """Why the last, faulty turn ends the dialogue, in words for the person; None to go on."""
@@ -142,17 +140,42 @@ def _rule_broken(dialogue: Dialogue, config: DialogueConfig) -> str:
             return unknown_frame_text(dialogue.frames)
         case SelectKeyframe() if interactions >= config.max_interactions:
             return INTERACTIONS_SPENT_TEXT
-        case Answer() if dialogue.keyframe_id is None:
+        case Answer(frame_id=None) if dialogue.keyframe_id is None:
             return ANSWER_TOO_EARLY_TEXT
+        case Answer(frame_id=int(frame_id)) if frame_id not in dialogue.frames:
+            return unknown_frame_text(dialogue.frames)
     return ""
 
 
 def _target(dialogue: Dialogue, answer: Answer) -> Target:
-    keyframe_id = dialogue.keyframe_id
-    assert keyframe_id is not None, "an answer without a keyframe was refused before"
-    keyframe = dialogue.frames[keyframe_id]
-    height, width = keyframe.hw
-    x, y = point_vlm_to_image(answer.point_vlm_1000, keyframe.hw)
-    # 1000 is the far edge of the image: half a pixel inwards is the centre of its last pixel.
-    point = (min(x, width - 0.5), min(y, height - 0.5))
-    return Target(keyframe, box_vlm_to_image(answer.box_vlm_1000, keyframe.hw), point, answer.label)
+    keyframe = _answered_frame(answer, dialogue)
+    assert keyframe is not None, "an answer without a frame was refused before"
+    return Target(keyframe, answer.box_image_px, answer.point_image_px, answer.label)
+
+
+def _answered_frame(answer: Answer, dialogue: Dialogue) -> Frame | None:
+    """The frame that an answer is about, or None: no keyframe was shown yet, or there is no frame of that id."""
+    frame_id = answer.frame_id if answer.frame_id is not None else dialogue.keyframe_id
+    return dialogue.frames.get(frame_id) if frame_id is not None else None
+
+
+def _check_inside(answer: Answer, dialogue: Dialogue) -> None:
+    """Make sure that an answer is a box and a point of its frame; one about no frame is the turn rules' matter.
+
+    Raises:
+        ModelOutputError: the box or the point lies outside the picture, or the box is empty or upside down.
+    """
+    frame = _answered_frame(answer, dialogue)
+    if frame is None:
+        return
+    height, width = frame.hw
+    x0, y0, x1, y1 = answer.box_image_px
+    if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
+        raise ModelOutputError(
+            f"the box must have x0 < x1 and y0 < y1 inside the picture of {width}x{height} pixels, "
+            f"got {list(answer.box_image_px)}"
+        )
+    if not box_contains((0, 0, width, height), answer.point_image_px):
+        raise ModelOutputError(
+            f"the point must lie inside the picture of {width}x{height} pixels, got {list(answer.point_image_px)}"
+        )

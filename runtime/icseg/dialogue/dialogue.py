@@ -12,6 +12,7 @@ from icseg.types import Frame
 MAX_INTERACTIONS = 6
 """Replies that a policy may get in one dialogue (IC-Seg's ``max_turns``); the keyframe takes one of them."""
 MAX_QUESTIONS = 5
+"""Questions that a policy may ask in one dialogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Turn:
         fault: why the output could not be used, or empty.
         observation: None until the reply is there.
         timings_ms: stage -> milliseconds, as the policy measured them.
+        rates_per_s: what was counted -> how many of it a second, as the policy measured them.
     """
 
     action: Action | None
@@ -46,6 +48,7 @@ class Turn:
     fault: str = ""
     observation: Observation | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
+    rates_per_s: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -63,6 +66,17 @@ class Dialogue:
     frames: dict[int, Frame]
     turns: list[Turn] = field(default_factory=list)
     is_cancelled: Callable[[], bool] = lambda: False
+
+    @property
+    def frame_hw(self) -> tuple[int, int]:
+        """(H, W) of every frame.
+
+        Raises:
+            ValueError: there are no frames.
+        """
+        for frame in self.frames.values():
+            return frame.hw
+        raise ValueError("dialogue: expected at least one frame, got none")
 
     @property
     def keyframe_id(self) -> int | None:

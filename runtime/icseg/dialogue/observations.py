@@ -11,9 +11,11 @@ from collections.abc import Iterable
 import numpy as np
 
 FRAMES_PER_DIALOGUE = 6
+"""Frames that a dialogue shows at most."""
 CONTEXT_SIDE_PX = 448
 """Every sampled frame is shown at exactly this size, aspect ratio not kept, as the model was trained."""
 KEYFRAME_SIDE_PX = 864
+"""The keyframe is shown at exactly this size."""
 
 KEYFRAME_TEXT = "Here is the high-res version of your selected frame: "
 ANSWER_TOO_EARLY_TEXT = "Select a keyframe first; answer after you have seen it in high resolution."
@@ -41,12 +43,12 @@ def information_text(words: str) -> str:
 
 
 def unknown_frame_text(frame_ids: Iterable[int]) -> str:
-    """For a keyframe that is not one of the frames shown."""
+    """The error text for a frame id that is not one of the frames shown."""
     return f"Frame index not in [{', '.join(str(frame_id) for frame_id in frame_ids)}]."
 
 
 def invalid_reply_text(reason: str) -> str:
-    """For a reply that could not be read."""
+    """The error text for a reply that could not be used."""
     return (
         f"Invalid reply: {reason}. Write <thinking> ... </thinking> and then exactly one <call>, <keyframe> or "
         "<answer> with its closing tag."

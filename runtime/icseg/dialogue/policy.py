@@ -7,16 +7,46 @@ from typing import Protocol, runtime_checkable
 
 from icseg.dialogue.actions import Action
 from icseg.dialogue.dialogue import Dialogue
+from icseg.errors import ModelOutputError
 from icseg.types import Box, Frame, Prompt
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyOutput:
-    """An action with its evidence: the model's own words and what each stage took in milliseconds."""
+    """An action with its evidence.
+
+    Attributes:
+        action: what was decided.
+        reply_text: the model's own words, verbatim (empty for policies that are no language model).
+        timings_ms: stage -> milliseconds.
+        rates_per_s: what was counted -> how many of it a second, e.g. ``tokens``.
+    """
 
     action: Action
     reply_text: str = ""
     timings_ms: dict[str, float] = field(default_factory=dict)
+    rates_per_s: dict[str, float] = field(default_factory=dict)
+
+
+class ReplyFault(ModelOutputError):
+    """A model's reply that could not be used, with the words themselves, so that the history can keep them.
+
+    Attributes:
+        reply_text: the model's words, as far as they are worth keeping.
+        timings_ms, rates_per_s: as in ``PolicyOutput``.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        reply_text: str,
+        timings_ms: dict[str, float] | None = None,
+        rates_per_s: dict[str, float] | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reply_text = reply_text
+        self.timings_ms = timings_ms or {}
+        self.rates_per_s = rates_per_s or {}
 
 
 class Policy(Protocol):
@@ -46,7 +76,7 @@ class Mismatch:
 
 
 class TargetWatch(Protocol):
-    """Knows one target again; ``target_watch.DetectorWatch`` is one."""
+    """Knows one target again; ``candidates.target_watch.DetectorWatch`` is one."""
 
     def check(self, frame: Frame, box_image_px: Box | None) -> Prompt | Mismatch | None:
         """Compare the mask with this box (None: lost) with the target. Called from one thread at a time.

@@ -6,18 +6,17 @@ from collections import deque
 from dataclasses import dataclass
 
 from icseg.dialogue.actions import Action
-from icseg.dialogue.chat.protocol import parse_reply
 from icseg.dialogue.dialogue import Dialogue, Observation
 from icseg.dialogue.policy import PolicyOutput
 from icseg.errors import ModelOutputError
 
-Step = Action | str | Exception
-"""An action as it is, a reply text that goes through the parser, or an error to raise."""
+Step = Action | PolicyOutput | Exception
+"""An action as it is, one with a model's words and timings, or an error to raise."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What the policy was shown when it had to decide.
+class PolicyCall:
+    """One call of the policy: what it was shown when it had to decide.
 
     Attributes:
         command: the person's words.
@@ -36,7 +35,7 @@ class ScriptedPolicy:
     name = "scripted"
 
     def __init__(self, *steps: Step) -> None:
-        self.history: list[Shown] = []
+        self.history: list[PolicyCall] = []
         self._steps = deque(steps)
 
     def enqueue(self, *steps: Step) -> None:
@@ -52,16 +51,14 @@ class ScriptedPolicy:
         """Play the next step.
 
         Raises:
-            ModelOutputError: no step is left, or the step is a text outside the protocol.
+            ModelOutputError: no step is left.
             Exception: the step, when it is one.
         """
         last = dialogue.turns[-1].observation if dialogue.turns else None
-        self.history.append(Shown(dialogue.command, len(dialogue.turns), last))
+        self.history.append(PolicyCall(dialogue.command, len(dialogue.turns), last))
         if not self._steps:
             raise ModelOutputError(f"the script is empty at call {len(self.history)}: enqueue one more step")
         step = self._steps.popleft()
         if isinstance(step, Exception):
             raise step
-        if isinstance(step, str):
-            return PolicyOutput(parse_reply(step), reply_text=step)
-        return PolicyOutput(step)
+        return step if isinstance(step, PolicyOutput) else PolicyOutput(step)

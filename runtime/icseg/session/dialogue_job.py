@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 
 from icseg.dialogue.actions import Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
-from icseg.dialogue.dialogue import Dialogue
+from icseg.dialogue.dialogue import Dialogue, Turn
 from icseg.dialogue.observations import sample_frame_indices
 from icseg.errors import Cancelled
 from icseg.types import Frame
@@ -45,17 +45,20 @@ class DialogueJob:
 
     @property
     def timings_ms(self) -> dict[str, float]:
-        """What the turns since the person spoke took: stage -> milliseconds, summed; of a rate, the last turn's."""
+        """What the turns since the person spoke took: stage -> milliseconds, summed."""
         total: dict[str, float] = {}
-        for turn in reversed(self.dialogue.turns):
+        for turn in self._turns_since_words():
             for stage, spent in turn.timings_ms.items():
-                if stage.endswith("_per_s"):
-                    total.setdefault(stage, spent)
-                else:
-                    total[stage] = total.get(stage, 0.0) + spent
-            if turn.observation is not None and turn.observation.kind == "answer":
-                break
+                total[stage] = total.get(stage, 0.0) + spent
         return total
+
+    @property
+    def rates_per_s(self) -> dict[str, float]:
+        """What the latest of those turns measured: what was counted -> how many of it a second."""
+        latest: dict[str, float] = {}
+        for turn in self._turns_since_words():
+            latest = turn.rates_per_s | latest
+        return latest
 
     @property
     def has_spent_its_questions(self) -> bool:
@@ -84,6 +87,13 @@ class DialogueJob:
         if self._job is not None:
             self._job.cancel()
             self._job = None
+
+    def _turns_since_words(self) -> Iterator[Turn]:
+        """The turns since the person spoke, newest first; not the question that their words answered."""
+        for turn in reversed(self.dialogue.turns):
+            if turn.observation is not None and turn.observation.kind == "answer":
+                break
+            yield turn
 
     def _think(self) -> None:
         self._job = self._executor.submit(self._advance)

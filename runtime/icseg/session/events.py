@@ -45,12 +45,14 @@ class Event:
     Attributes:
         stamp_ns: of the frame that the event was made from; -1 when no frame had been seen.
         timings_ms: stage -> milliseconds.
+        rates_per_s: what was counted -> how many of it a second, e.g. a language model's ``tokens``.
         ticket: of the words or the box that led to this, as ``say``, ``command``, ``answer`` and ``point_at`` of the
             session gave it; 0 when nothing was said yet.
     """
 
     stamp_ns: int
     timings_ms: dict[str, float] = field(default_factory=dict, kw_only=True)
+    rates_per_s: dict[str, float] = field(default_factory=dict, kw_only=True)
     ticket: int = field(default=0, kw_only=True)
 
 

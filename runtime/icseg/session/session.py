@@ -281,11 +281,14 @@ class Session:
         self._question = (ask, self._clock() + self.config.dialogue.answer_timeout_s, repeats_left)
         stamp_ns, timings_ms = self._dialogue_job.newest.stamp_ns, self._response_ms()
         asked = (ask.question, ask.options, is_repeat, ask.choices, self._question_id)
-        self._emit(events.Asked(stamp_ns, *asked, timings_ms=timings_ms))
+        self._emit(events.Asked(stamp_ns, *asked, timings_ms=timings_ms, rates_per_s=self._rates_per_s()))
 
     def _aim(self, target: Target) -> None:
         prompt, keyframe = Prompt(target.box_image_px, (target.point_image_px,), (1,)), target.keyframe
-        targeted = events.Targeted(keyframe.stamp_ns, prompt, target.label, timings_ms=self._response_ms())
+        timings_ms, rates_per_s = self._response_ms(), self._rates_per_s()
+        targeted = events.Targeted(
+            keyframe.stamp_ns, prompt, target.label, timings_ms=timings_ms, rates_per_s=rates_per_s
+        )
         self._begin_following(targeted, keyframe)
 
     def _begin_following(self, targeted: events.Targeted, keyframe: Frame) -> None:
@@ -312,8 +315,9 @@ class Session:
 
     def _give_up(self, reason: str, cause: events.Cause) -> None:
         timings_ms = self._response_ms() if self._dialogue_job is not None else {}
+        rates_per_s = self._rates_per_s()
         self._reset(State.GAVE_UP)
-        self._emit(events.GaveUp(self._stream.stamp_ns, reason, cause, timings_ms=timings_ms))
+        self._emit(events.GaveUp(self._stream.stamp_ns, reason, cause, timings_ms=timings_ms, rates_per_s=rates_per_s))
 
     def _fail(self, error: str) -> None:
         self._reset(State.IDLE)
@@ -332,3 +336,6 @@ class Session:
         """Stages of the policy since the person spoke, and ``response``: from the words to now."""
         assert self._dialogue_job is not None
         return {**self._dialogue_job.timings_ms, "response": (self._clock() - self._spoken_at) * 1e3}
+
+    def _rates_per_s(self) -> dict[str, float]:
+        return self._dialogue_job.rates_per_s if self._dialogue_job is not None else {}

@@ -1,7 +1,7 @@
-"""A recorded run of the simulated table: for machines where no OpenGL library can be installed.
+"""A recorded clip of the simulated table: for machines where no OpenGL library can be installed.
 
-A recording is a folder: ``frames.mp4`` (MPEG-4 part 2, what every OpenCV wheel can write and read), ``ids.npz`` (the
-exact instance maps, each a PNG) and ``truth.json``. The pictures are lossy, the maps are not. One recording ships
+A clip is a folder: ``frames.mp4`` (MPEG-4 part 2, what every OpenCV wheel can write and read), ``ids.npz`` (the
+exact instance maps, each a PNG) and ``truth.json``. The pictures are lossy, the maps are not. One clip ships
 with the package in ``clip/``. ``python -m icseg.sim.clip_file --seed 79 OUT`` makes another.
 """
 
@@ -24,12 +24,13 @@ from icseg.types import Array, Frame, ImageU8
 
 SHIPPED_CLIP = Path(__file__).parent / "clip"
 FORMAT = 1
+"""Version of the folder's layout; another one is refused."""
 FRAMES_FILE, IDS_FILE, TRUTH_FILE = "frames.mp4", "ids.npz", "truth.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """A recording on disk; iterating decodes it from the beginning, as ``stream`` renders.
+class RecordedClip:
+    """A clip on disk; iterating decodes it from the beginning, as ``stream`` renders.
 
     Attributes:
         folder: where it lies.
@@ -78,8 +79,8 @@ class Recording:
         return np.asarray(ids, dtype=np.uint8)
 
 
-def save_recording(frames: Iterable[SimFrame], spec: SceneSpec, folder: Path, *, fps: float) -> None:
-    """Write a recording; files of the same names are replaced.
+def save_clip(frames: Iterable[SimFrame], spec: SceneSpec, folder: Path, *, fps: float) -> None:
+    """Write a clip; files of the same names are replaced.
 
     Args:
         frames: all of one size.
@@ -126,11 +127,11 @@ def save_recording(frames: Iterable[SimFrame], spec: SceneSpec, folder: Path, *,
     (folder / TRUTH_FILE).write_text(json.dumps(truth, indent=1) + "\n")
 
 
-def load_recording(folder: Path = SHIPPED_CLIP) -> Recording:
-    """Open a recording, by default the one that ships with icseg. Never unpickles.
+def load_clip(folder: Path = SHIPPED_CLIP) -> RecordedClip:
+    """Open a clip, by default the one that ships with icseg. Never unpickles.
 
     Raises:
-        SourceError: a file is missing or is not what ``save_recording`` writes.
+        SourceError: a file is missing or is not what ``save_clip`` writes.
     """
     try:
         truth = json.loads((folder / TRUTH_FILE).read_text())
@@ -142,18 +143,18 @@ def load_recording(folder: Path = SHIPPED_CLIP) -> Recording:
         stamps = tuple(int(stamp) for stamp in truth["stamps_ns"])
         height, width = (int(side) for side in truth["hw"])
         begin_s, end_s = (float(t) for t in truth["hidden_window_s"])
-        recording = Recording(
+        clip = RecordedClip(
             folder=folder, fps=float(truth["fps"]), hw=(height, width), n_frames=len(stamps), things=things,
             hidden_id=truth["hidden_id"], hidden_window_s=(begin_s, end_s), leaving_id=truth["leaving_id"],
             away_s=float(truth["away_s"]), stamps_ns=stamps, _png=png, _png_ends=ends,
         )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
-        raise SourceError(f"{folder}: not a recording of the simulated table ({error!r})") from error
+        raise SourceError(f"{folder}: not a recorded clip of the simulated table ({error!r})") from error
     if not (folder / FRAMES_FILE).is_file():
         raise SourceError(f"{folder / FRAMES_FILE}: no such file")
     if len(ends) != len(stamps) or png.dtype != np.uint8 or (len(ends) and ends[-1] != len(png)):
         raise SourceError(f"{folder / IDS_FILE}: expected {len(stamps)} maps, got {len(ends)}")
-    return recording
+    return clip
 
 
 def main() -> None:
@@ -161,7 +162,7 @@ def main() -> None:
     from icseg.sim.table import SimulatedTable, stream
 
     parser = argparse.ArgumentParser(description="Record a run of the simulated table.")
-    parser.add_argument("out", type=Path, help="folder for the recording")
+    parser.add_argument("out", type=Path, help="folder for the clip")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--kind", default="mug", help="several things are of this kind, in different colours")
     parser.add_argument("--fps", type=float, default=15.0)
@@ -169,7 +170,7 @@ def main() -> None:
     args = parser.parse_args()
     spec = make_scene(args.seed, split="test", ambiguous_kind=args.kind, duration_s=args.duration_s)
     with SimulatedTable(samples=4, shadow_map_px=2048) as table:
-        save_recording(stream(table, spec, fps=args.fps), spec, args.out, fps=args.fps)
+        save_clip(stream(table, spec, fps=args.fps), spec, args.out, fps=args.fps)
     total = sum((args.out / name).stat().st_size for name in (FRAMES_FILE, IDS_FILE, TRUTH_FILE))
     print(f"{args.out}: {total / 1e6:.2f} MB")
 

@@ -22,13 +22,14 @@ from icseg.types import MaskBool
 
 STYLES = ("kind", "colour", "colour_kind", "size_kind", "place", "ordinal", "next_to")
 MIN_SEEN_SHARE = 0.0013
-"""Of the image (400 px of 640x480): a thing of which less is seen makes every word that fits it unfair."""
+"""A thing that fills less of the image (400 px of 640x480) makes every word that fits it unfair."""
 MIN_SEEN_WIDTH = 0.015
-"""Of the image's width (10 px of 640): a narrower strip beside what hides the rest goes unnoticed, however long."""
+"""A strip narrower than this share of the image's width (10 px of 640) goes unnoticed beside what hides the rest,
+however long it is."""
 MIN_GAP = 0.03
-"""Of the image's side, between the middles (or the feet) of neighbours in a row."""
+"""Neighbours in a row whose middles (or feet) are nearer than this share of the image's side are not told by place."""
 MIN_DISTANCE_RATIO = 1.3
-"""Of the second nearest to the nearest, for "next to"."""
+"""A thing is called the one "next to" another when the second nearest of its kind is this many times as far."""
 _ENDS: dict[tuple[Axis, bool], str] = {
     ("x", True): "leftmost", ("x", False): "rightmost", ("y", True): "nearest", ("y", False): "farthest",
 }  # fmt: skip
@@ -127,14 +128,14 @@ def _neighbour(facts: Facts, thing_id: int, peers: frozenset[int], clear: frozen
     """A thing of another kind that this one, and clearly no peer of it, stands next to; in words that fit it alone."""
     best: tuple[float, str] | None = None
     for anchor in clear - peers:
-        look = facts.thing(anchor)
-        same_look = [i for i in facts.boxes if (facts.thing(i).colour, facts.thing(i).kind) == (look.colour, look.kind)]
+        truth = facts.thing(anchor)
+        alike = [i for i in facts.boxes if (facts.thing(i).colour, facts.thing(i).kind) == (truth.colour, truth.kind)]
         mine = math.dist(_foot(facts, thing_id), _foot(facts, anchor))
         others = [math.dist(_foot(facts, peer), _foot(facts, anchor)) for peer in peers if peer != thing_id]
-        if len(same_look) > 1 or not others or min(others) < MIN_DISTANCE_RATIO * mine:
+        if len(alike) > 1 or not others or min(others) < MIN_DISTANCE_RATIO * mine:
             continue
         if best is None or mine < best[0]:
-            best = mine, f"{look.colour} {look.kind}"
+            best = mine, f"{truth.colour} {truth.kind}"
     return best[1] if best is not None else None
 
 

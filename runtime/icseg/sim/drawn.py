@@ -16,9 +16,11 @@ _WH_PX = {
     "mug": (50, 55), "bowl": (80, 45), "bottle": (36, 100), "can": (38, 60),
     "box": (60, 60), "ball": (40, 40), "plate": (100, 40), "spoon": (90, 24),
 }  # fmt: skip
-"""Of each kind at scale 1 in an image 480 high, at one image height below the horizon."""
+"""Width and height of each kind at scale 1 in an image 480 high, at one image height below the horizon."""
 _HORIZON = -0.3
+"""Height of the horizon as a share of the image's height from its top: above the image."""
 TABLE_GREY = 150
+"""The table's colour, the same in all channels."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,24 +218,24 @@ def draw_cast(rng: np.random.Generator, ambiguous_kind: str | None) -> list[Thin
     With ``ambiguous_kind`` the first 2 to 4 are of that kind, in different colours, and no other is. Without it most
     casts hold several of one kind, and now and then two that only their size or their place tells apart.
     """
-    looks: list[tuple[str, str, str]] = []
+    appearances: list[tuple[str, str, str]] = []
     total = int(rng.integers(5 if ambiguous_kind else 4, 9))
     groups = [ambiguous_kind] if ambiguous_kind else list(rng.choice(KINDS, int(rng.integers(0, 3)), replace=False))
     for kind in groups:
         count = int(rng.integers(2, MAX_PER_KIND + 1))
         colours = rng.choice(COLOURS, count, replace=False)
         for index in range(count):
-            look = (str(kind), str(colours[index]), str(rng.choice(SIZES)))
+            appearance = (str(kind), str(colours[index]), str(rng.choice(SIZES)))
             if not ambiguous_kind and index and rng.random() < 0.3:
-                look = (look[0], looks[-1][1], look[2])
-            looks.append(look)
-    while len(looks) < total:
+                appearance = (appearance[0], appearances[-1][1], appearance[2])
+            appearances.append(appearance)
+    while len(appearances) < total:
         kind, colour, size = str(rng.choice(KINDS)), str(rng.choice(COLOURS)), str(rng.choice(SIZES))
-        is_full = sum(look[0] == kind for look in looks) >= MAX_PER_KIND
-        is_too_wide = kind in WIDE_KINDS and sum(look[0] in WIDE_KINDS for look in looks) >= MAX_WIDE
+        is_full = sum(appearance[0] == kind for appearance in appearances) >= MAX_PER_KIND
+        is_too_wide = kind in WIDE_KINDS and sum(appearance[0] in WIDE_KINDS for appearance in appearances) >= MAX_WIDE
         if kind != ambiguous_kind and not is_full and not is_too_wide:
-            looks.append((kind, colour, size))
-    return [ThingTruth(index + 1, *look) for index, look in enumerate(looks[:8])]
+            appearances.append((kind, colour, size))
+    return [ThingTruth(index + 1, *appearance) for index, appearance in enumerate(appearances[:8])]
 
 
 def exchange(rng: np.random.Generator, cast: list[ThingTruth], keep: str | None, kinds: Sequence[str]) -> None:

@@ -13,8 +13,8 @@ from icseg.session import events
 from icseg.sim.truth import SimFrame
 from icseg.types import Frame
 
-Answer = Callable[[events.Asked, SimFrame], str]
-"""Words about a question and what the camera shows now."""
+ReplyTo = Callable[[events.Asked, SimFrame], str]
+"""The person: a question and what the camera shows now -> their words."""
 
 
 class Played(Protocol):
@@ -56,7 +56,7 @@ class Script:
 
 
 def play(
-    session: Played, frames: Sequence[SimFrame], script: Script, answer: Answer
+    session: Played, frames: Sequence[SimFrame], script: Script, reply_to: ReplyTo
 ) -> Iterator[tuple[SimFrame, events.Event]]:
     """Play a scene to its end and close the session.
 
@@ -72,7 +72,7 @@ def play(
         if number == script.speak_at:
             session.say(script.command)
         if asked is not None and number >= answer_at:
-            words, asked = answer(asked, sim), None
+            words, asked = reply_to(asked, sim), None
             session.say(words)
         for event in [event for _ in range(script.steps_per_frame) for event in session.step()]:
             if isinstance(event, events.Asked):

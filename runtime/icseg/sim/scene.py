@@ -24,8 +24,10 @@ Split = Literal["train", "val", "test"]
 SPLIT_KEYS: dict[str, int] = {"train": 1, "val": 2, "test": 3}
 FINISHES = ("matte", "satin", "glossy")
 MAX_ATTEMPTS = 400
+"""Layouts that are drawn before a seed is given up."""
 MIN_CLEAR_PX = 350
-"""Of a silhouette at ``JUDGE_HW``: 1400 px at 640x480, where convex outlines are up to a third too big."""
+"""A thing is clear when at least this much of its silhouette at ``JUDGE_HW`` is seen: 1400 px at 640x480, where convex
+outlines are up to a third too big."""
 MIN_CLEAR_SHARE = 0.75
 HIDDEN_SHARE = 0.5
 HIDDEN_S = (0.5, 1.5)

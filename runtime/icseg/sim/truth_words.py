@@ -16,7 +16,7 @@ from icseg.sim.truth import SimFrame, ThingTruth
 from icseg.types import Box
 
 MIN_VISIBLE_PX = 12
-"""Of a thing of which less is seen nobody would speak."""
+"""Nobody would speak of a thing of which less is seen."""
 
 
 class Facts:
@@ -48,7 +48,7 @@ class Facts:
         """Ids from left to right, or from the nearest (the lowest in the image) to the farthest."""
         return sorted(ids, key=lambda i: (box_center(self.boxes[i])[0] if axis == "x" else -self.boxes[i][3], i))
 
-    def look_alike(self, said: Description, among: frozenset[int] | None = None) -> frozenset[int]:
+    def of_appearance(self, said: Description, among: frozenset[int] | None = None) -> frozenset[int]:
         """The things whose kind and colour are among those said."""
         return frozenset(
             thing_id
@@ -67,7 +67,7 @@ class Facts:
             among: the things that are spoken of; all visible ones by default.
             is_absolute: sizes are meant as such, not as compared with the others of the kind.
         """
-        ids = self.look_alike(said, among)
+        ids = self.of_appearance(said, among)
         if said.size is not None:
             ids = self._of_size(said.size.startswith("big"), ids, is_absolute)
         if said.relation is not None:

@@ -105,7 +105,7 @@ class SimulatedUser:
         said = _with_direction(parse_command(_CORNER.sub(" ", words), _VOCABULARY).wanted, asked.stem)
         if is_corner and not said.says_something:
             return facts.place(self.target_id)[0] // (1 / 3) != 1 and facts.place(self.target_id)[1] // (1 / 3) != 1
-        is_part_of_picture = not (said.has_look or asked.is_about_row) and any(
+        is_part_of_picture = not (said.has_appearance or asked.is_about_row) and any(
             rank.is_loose or rank.index is None for rank in said.ranks
         )
         if is_part_of_picture:
@@ -158,7 +158,9 @@ def _take_apart(question: str, facts: Facts) -> _Asked:
         stem = f"{stem} {options.pop(0)}".strip()
     if len(options) < 2:
         options = []
-    scope = facts.look_alike(parse_command(stem, _VOCABULARY).wanted) if _STEM.match(stem) else frozenset(facts.boxes)
+    scope = (
+        facts.of_appearance(parse_command(stem, _VOCABULARY).wanted) if _STEM.match(stem) else frozenset(facts.boxes)
+    )
     return _Asked(text, stem, tuple(options), scope)
 
 

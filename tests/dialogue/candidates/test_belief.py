@@ -19,33 +19,15 @@ from icseg.dialogue.candidates.things import (
     point_on,
 )
 from icseg.dialogue.english.command import parse_command
-from icseg.dialogue.english.words import NOTHING_SAID, Description, Rank, Vocabulary
+from icseg.dialogue.english.words import NOTHING_SAID, Description, Rank
 from icseg.errors import ConfigError
 from icseg.types import Box
+from tests.dialogue.candidates.made_things import HW, VOCABULARY, thing
 
-VOCABULARY = Vocabulary(("mug", "bowl", "can"), ("red", "blue", "white"))
 EXACT = 1e-9
 CLEAR = 1e-6
 """Order is a soft comparison: what remains of the doubt a tenth of the image apart."""
-HW = (400, 1000)
 CONFIG = ThingsConfig()
-
-
-def thing(
-    kind: str = "mug",
-    colour: str = "red",
-    x: float = 0.5,
-    y: float = 0.8,
-    size: float = 1.0,
-    *,
-    sure: float = 1.0,
-) -> Candidate:
-    """One candidate; ``sure`` of its kind and colour, the rest goes to "can" and "white"."""
-    kinds = {kind: sure, "can": 1 - sure} if kind != "can" else {"can": 1.0}
-    colours = {colour: sure, "white": 1 - sure} if colour != "white" else {"white": 1.0}
-    w, h = 50 * size, 60 * size
-    box = (x * HW[1] - w / 2, y * HW[0] - h, x * HW[1] + w / 2, y * HW[0])
-    return Candidate(Detection(box, 1.0, kinds, colours), x, y, float(np.log(size)))
 
 
 def fits(words: str, *things: Candidate) -> list[float]:

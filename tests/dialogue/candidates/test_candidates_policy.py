@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from icseg.detector.detector import Detection
-from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.actions import Answer, Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.candidates.config import CandidatesConfig
 from icseg.dialogue.candidates.policy import CandidatesPolicy
 from icseg.dialogue.dialogue import MAX_QUESTIONS, Dialogue, Observation, Turn
 from icseg.errors import Cancelled, ConfigError
-from icseg.geometry import box_contains, box_iou
+from icseg.geometry import box_contains
 from icseg.sim.drawn import Drawn, draw_table
 from icseg.sim.things import COLOURS, KINDS
 from icseg.sim.truth import SimFrame
@@ -26,8 +26,6 @@ from icseg.sim.user import SimulatedUser, matching_ids
 from icseg.types import ImageU8
 
 SMALL_HW = (240, 320)
-SAME_BOX_IOU = 0.9
-"""The 0..1000 grid rounds a box by up to a thousandth of the image on each side."""
 MUGS = [Drawn("mug", "red", 0.2), Drawn("mug", "blue", 0.5), Drawn("mug", "white", 0.8, size="large")]
 TABLE = [*MUGS, Drawn("bowl", "red", 0.35, 0.5), Drawn("can", "black", 0.65, 0.5)]
 
@@ -116,7 +114,7 @@ def talk(command: str, things: list[Drawn] | None = None) -> Talk:
 def is_on(outcome: object, thing_id: int, frame: SimFrame) -> bool:
     box = frame.box_image_px(thing_id)
     assert box is not None
-    return isinstance(outcome, Target) and box_iou(outcome.box_image_px, box) > SAME_BOX_IOU
+    return isinstance(outcome, Target) and outcome.box_image_px == box
 
 
 def test_a_question_says_which_things_it_is_about_and_a_target_what_it_is() -> None:
@@ -131,7 +129,7 @@ def test_a_question_says_which_things_it_is_about_and_a_target_what_it_is() -> N
     target = t.say_next("the blue one")
     assert isinstance(target, Target)
     assert target.label == "blue mug"
-    assert box_iou(target.box_image_px, asked.choices[1].box_image_px) > SAME_BOX_IOU
+    assert target.box_image_px == asked.choices[1].box_image_px
 
 
 @pytest.mark.parametrize(
@@ -157,7 +155,7 @@ def test_a_question_says_which_things_it_is_about_and_a_target_what_it_is() -> N
 def test_what_is_clear_is_not_asked(command: str, thing_id: int) -> None:
     spoken = talk(command)
     assert is_on(spoken.advance(), thing_id, spoken.frames[0])
-    assert [type(turn.action) for turn in spoken.dialogue.turns] == [SelectKeyframe, Answer]
+    assert [type(turn.action) for turn in spoken.dialogue.turns] == [Answer]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +285,7 @@ def test_things_that_may_be_called_so_are_told_apart_by_place() -> None:
     assert dialogue.questions == ["Which purple box: the left one or the right one?"]
     outcome = dialogue.say_next("left")
     assert isinstance(outcome, Target)
-    assert box_iou(outcome.box_image_px, doubtful.box_image_px) > SAME_BOX_IOU
+    assert outcome.box_image_px == doubtful.box_image_px
 
 
 def test_only_the_newest_frame_is_looked_at_before_the_first_question() -> None:
@@ -310,6 +308,24 @@ def test_the_keyframe_is_the_one_that_shows_the_target_best() -> None:
     outcome = Talk(still, "the mug").advance()
     assert isinstance(outcome, Target)
     assert outcome.keyframe.index == 2
+
+
+def test_a_4k_frame_s_box_and_point_come_through_to_the_last_digit() -> None:
+    """A thousandth of the picture, in which a language model speaks, is 4 px here."""
+    box, point = (1001.5, 703.25, 1033.75, 741.0), (1017.125, 720.5)
+    mug = Detection(box, 0.9, {"mug": 1.0}, {"red": 1.0}, point)
+    outcome = Talk([draw_table([], hw=(2160, 3840))], "the mug", FixedDetector([mug])).advance()
+    assert isinstance(outcome, Target)
+    assert outcome.box_image_px == box
+    assert outcome.point_image_px == point
+
+
+def test_a_detection_that_hangs_over_the_border_is_cut_to_the_picture() -> None:
+    mug = Detection((-3.5, 400.25, 50.0, 482.5), 0.9, {"mug": 1.0}, {"red": 1.0}, (-1.0, 481.0))
+    outcome = seen_as([mug], "the mug").advance()
+    assert isinstance(outcome, Target)
+    assert outcome.box_image_px == (0.0, 400.25, 50.0, 480.0)
+    assert outcome.point_image_px == (0.0, 479.5)
 
 
 def test_the_policy_holds_no_dialogue() -> None:

@@ -6,19 +6,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.actions import Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.chat.grid import GridAnswer
 from icseg.dialogue.chat.protocol import (
     NO_TARGET_REASON,
     STOP_STRINGS,
-    ReplyFault,
+    Reply,
     action_end,
-    check_answer,
     close_tag,
     format_action,
+    format_reply,
     parse_reply,
 )
 from icseg.dialogue.observations import sample_frame_indices, unknown_frame_text
-from icseg.errors import ModelOutputError
+from icseg.dialogue.policy import ReplyFault
 
 ASK = '<thinking> Two mugs. </thinking> <call> {"name": "vlm_tool", "query": "Is it red?"} </call>'
 KEYFRAME = "<thinking> Largest in 12. </thinking> <keyframe> 12 </keyframe>"
@@ -26,7 +27,7 @@ ANSWER = '<thinking> There. </thinking> <answer> {"bbox_2d": [1, 2, 30, 40], "po
 EXAMPLES = {
     ASK: Ask("Is it red?", thinking="Two mugs."),
     KEYFRAME: SelectKeyframe(12, thinking="Largest in 12."),
-    ANSWER: Answer((1, 2, 30, 40), (5, 6), thinking="There."),
+    ANSWER: GridAnswer((1, 2, 30, 40), (5, 6), thinking="There."),
     "<thinking> Nothing. </thinking> <keyframe> -1 </keyframe>": GiveUp(NO_TARGET_REASON, "Nothing."),
     '<thinking></thinking><answer>{"bbox_2d": [0,0,0,0], "point_2d": [0,0]}</answer>': GiveUp(NO_TARGET_REASON),
 }
@@ -36,10 +37,10 @@ thoughts = words.filter(lambda text: "<" not in text)
 grid = st.one_of(st.integers(0, 1000), st.floats(0, 1000))
 spans = st.tuples(grid, grid).map(sorted).filter(lambda pair: pair[0] < pair[1])
 boxes = st.tuples(spans, spans).map(lambda xy: (float(xy[0][0]), float(xy[1][0]), float(xy[0][1]), float(xy[1][1])))
-actions = st.one_of(
+replies = st.one_of(
     st.builds(Ask, question=words.filter(bool), thinking=thoughts),
     st.builds(SelectKeyframe, frame_id=st.integers(0, 10**8), thinking=thoughts),
-    st.builds(Answer, boxes, st.tuples(grid, grid).map(lambda xy: (float(xy[0]), float(xy[1]))), thoughts),
+    st.builds(GridAnswer, boxes, st.tuples(grid, grid).map(lambda xy: (float(xy[0]), float(xy[1]))), thoughts),
     st.builds(GiveUp, st.just(NO_TARGET_REASON), thoughts),
 )
 TAGS = ["<thinking>", "</thinking>", "<call>", "</call>", "<keyframe>", "</keyframe>", "<answer>", "</answer>"]
@@ -62,20 +63,20 @@ def test_reads_the_form_of_the_prompt(text: str, strict: bool) -> None:
 
 
 @pytest.mark.parametrize("strict", [True, False])
-@given(action=actions)
-def test_every_action_comes_back_from_its_own_text(action: Action, strict: bool) -> None:
-    text = format_action(action)
-    assert parse_reply(text, strict=strict) == action
+@given(reply=replies)
+def test_every_reply_comes_back_from_its_own_text(reply: Reply, strict: bool) -> None:
+    text = format_reply(reply)
+    assert parse_reply(text, strict=strict) == reply
     assert action_end(text) == len(text)
 
 
-@given(action=actions)
-def test_a_closing_tag_that_the_server_removed_is_put_back(action: Action) -> None:
-    text = format_action(action)
+@given(reply=replies)
+def test_a_closing_tag_that_the_server_removed_is_put_back(reply: Reply) -> None:
+    text = format_reply(reply)
     for stop in STOP_STRINGS:
         if text.endswith(stop):
             assert close_tag(text.removesuffix(stop)) == text
-            assert parse_reply(text.removesuffix(stop)) == action
+            assert parse_reply(text.removesuffix(stop)) == reply
     assert close_tag(text) == text
 
 
@@ -83,15 +84,15 @@ def test_a_closing_tag_that_the_server_removed_is_put_back(action: Action) -> No
 @settings(max_examples=300)
 @given(text=st.one_of(soups, st.text()))
 def test_any_text_gives_an_action_or_a_fault_with_that_text(text: str, strict: bool) -> None:
-    action, fault = None, None
+    reply, fault = None, None
     try:
-        action = parse_reply(text, strict=strict)
+        reply = parse_reply(text, strict=strict)
     except ReplyFault as error:
         fault = error
     if fault is not None:
         assert fault.reply_text == text
     else:
-        assert isinstance(action, Ask | SelectKeyframe | Answer | GiveUp)
+        assert isinstance(reply, Ask | SelectKeyframe | GridAnswer | GiveUp)
 
 
 @given(text=soups)
@@ -102,7 +103,7 @@ def test_helpers_take_any_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "action"),
+    ("text", "reply"),
     [
         ("<keyframe>12</keyframe>", SelectKeyframe(12)),
         ("<KeyFrame> frame 00012 </KEYFRAME>", SelectKeyframe(12)),
@@ -117,15 +118,16 @@ def test_helpers_take_any_text(text: str) -> None:
         ("<call> {'name': 'vlm_tool', 'query': 'Is it the man's cup?'} </call>", Ask("Is it the man's cup?")),
         ('<call> {"name": "vlm_tool", "query": "Red?"}', Ask("Red?")),
         ('<answer>\n{"bbox_2d": [1.5, 2,\n 30, 40], "point_2d": [5, 6], "label": "mug"}\n</answer>',
-         Answer((1.5, 2, 30, 40), (5, 6))),
+         GridAnswer((1.5, 2, 30, 40), (5, 6))),
         ("<answer>```json\n{'bbox_2d': [1, 2, 30, 40,], 'point_2d': (5, 6)}```</answer>",
-         Answer((1, 2, 30, 40), (5, 6))),
-        ('<answer>[{"bbox_2d": [1, 2, 30, 40], "point_2d": [5, 6]}]</answer>', Answer((1, 2, 30, 40), (5, 6))),
-        ('<answer>{"bbox_2d": [0, 0, 1000, 1000], "point_2d": [0, 9]}</answer>', Answer((0, 0, 1000, 1000), (0, 9))),
+         GridAnswer((1, 2, 30, 40), (5, 6))),
+        ('<answer>[{"bbox_2d": [1, 2, 30, 40], "point_2d": [5, 6]}]</answer>', GridAnswer((1, 2, 30, 40), (5, 6))),
+        ('<answer>{"bbox_2d": [0, 0, 1000, 1000], "point_2d": [0, 9]}</answer>',
+         GridAnswer((0, 0, 1000, 1000), (0, 9))),
     ],
 )  # fmt: skip
-def test_lenient_reading_forgives_form_and_strict_does_not(text: str, action: Action) -> None:
-    assert parse_reply(text) == action
+def test_lenient_reading_forgives_form_and_strict_does_not(text: str, reply: Reply) -> None:
+    assert parse_reply(text) == reply
     with pytest.raises(ReplyFault):
         parse_reply(text, strict=True)
 
@@ -191,13 +193,17 @@ def test_a_tag_inside_open_thinking_ends_nothing() -> None:
 
 def test_thinking_that_would_break_the_reply_is_refused() -> None:
     with pytest.raises(ValueError, match="closing tags"):
-        format_action(SelectKeyframe(1, thinking="done </thinking>"))
+        format_reply(SelectKeyframe(1, thinking="done </thinking>"))
 
 
-def test_check_answer_takes_the_whole_grid() -> None:
-    check_answer((0, 0, 1000, 1000), (1000, 1000))
-    with pytest.raises(ModelOutputError, match=r"must be 0\.\.1000"):
-        check_answer((0, 0, float("nan"), 1000), (1, 1))
+def test_an_action_is_written_as_the_model_that_sees_the_picture_would() -> None:
+    answer = Answer((64.0, 120.0, 192.0, 360.0), (128.0, 240.0), "There.", label="mug", frame_id=12)
+    text = format_action(answer, (480, 640))
+    assert text == (
+        '<thinking> There. </thinking> <answer> {"bbox_2d": [100, 250, 300, 750], "point_2d": [200, 500]} </answer>'
+    )
+    assert parse_reply(text, strict=True) == GridAnswer((100, 250, 300, 750), (200, 500), "There.")
+    assert format_action(SelectKeyframe(1, "so"), (480, 640)) == "<thinking> so </thinking> <keyframe> 1 </keyframe>"
 
 
 @pytest.mark.parametrize(

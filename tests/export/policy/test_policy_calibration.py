@@ -10,9 +10,10 @@ import pytest
 
 from export.policy.calibration import SAMPLES_NAME, calibration_dialogues, write_calibration
 from icseg.dialogue.actions import Answer, Ask, SelectKeyframe
+from icseg.dialogue.chat.grid import GridAnswer
 from icseg.dialogue.chat.policy import load_prompt
 from icseg.dialogue.chat.protocol import format_action, parse_reply
-from icseg.sim.clip_file import load_recording
+from icseg.sim.clip_file import load_clip
 
 SAMPLES = 30
 
@@ -38,14 +39,15 @@ def test_samples(folder: Path) -> None:
 
 
 def test_dialogues_are_legal_and_differ() -> None:
-    dialogues = list(calibration_dialogues(load_recording(), 8))
+    dialogues = list(calibration_dialogues(load_clip(), 8))
     assert len({tuple(dialogue.frames) for dialogue in dialogues}) == 8
     kinds = set()
     for dialogue in dialogues:
         assert len(dialogue.frames) == 6
         for turn in dialogue.turns:
             assert turn.action is not None
-            assert type(parse_reply(format_action(turn.action), strict=True)) is type(turn.action)
+            said = GridAnswer if isinstance(turn.action, Answer) else type(turn.action)
+            assert type(parse_reply(format_action(turn.action, dialogue.frame_hw), strict=True)) is said
             kinds.add(type(turn.action))
         assert dialogue.keyframe_id in dialogue.frames
     assert kinds == {Ask, SelectKeyframe, Answer}

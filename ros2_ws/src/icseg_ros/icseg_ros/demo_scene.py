@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 from icseg.errors import BackendError, ConfigError
-from icseg.sim.clip_file import Recording, load_recording
+from icseg.sim.clip_file import RecordedClip, load_clip
 from icseg.sim.scene import SceneSpec, make_scene
 from icseg.sim.table import SimulatedTable
 from icseg.sim.things import KINDS
@@ -103,28 +103,28 @@ def _rendered(table: SimulatedTable, spec: SceneSpec, wish: Wish, n_frames: int)
 
 
 def _clip(wish: Wish, warn: Callable[[str], object]) -> Scene:
-    recording = load_recording()
-    if wish.hw != recording.hw:
-        warn(f"the recorded clip is {recording.hw[1]}x{recording.hw[0]}, not {wish.hw[1]}x{wish.hw[0]}")
-    length_s = min(wish.duration_s, recording.n_frames / recording.fps)
+    clip = load_clip()
+    if wish.hw != clip.hw:
+        warn(f"the recorded clip is {clip.hw[1]}x{clip.hw[0]}, not {wish.hw[1]}x{wish.hw[0]}")
+    length_s = min(wish.duration_s, clip.n_frames / clip.fps)
     n_frames = max(1, round(length_s * wish.rate_hz))
     spec = make_scene(CLIP_SEED, split="test", ambiguous_kind=CLIP_KIND)
-    is_same = spec.truths == recording.things
+    is_same = spec.truths == clip.things
     return Scene(
         name="recorded clip of the simulated table",
-        things=tuple(recording.things.values()),
-        hw=recording.hw,
+        things=tuple(clip.things.values()),
+        hw=clip.hw,
         n_frames=n_frames,
-        frames=_resampled(recording, wish.rate_hz, n_frames),
+        frames=_resampled(clip, wish.rate_hz, n_frames),
         fovy_deg=spec.camera.fovy_deg if is_same else None,
     )
 
 
-def _resampled(recording: Recording, rate_hz: float, n_frames: int) -> Generator[SimFrame, None, None]:
+def _resampled(clip: RecordedClip, rate_hz: float, n_frames: int) -> Generator[SimFrame, None, None]:
     """The clip at another rate and its own speed: pictures are shown again, or left out."""
-    wanted = [min(int(index * recording.fps / rate_hz), recording.n_frames - 1) for index in range(n_frames)]
+    wanted = [min(int(index * clip.fps / rate_hz), clip.n_frames - 1) for index in range(n_frames)]
     shown = 0
-    for number, sim in enumerate(recording):
+    for number, sim in enumerate(clip):
         while shown < n_frames and wanted[shown] == number:
             shown += 1
             yield sim

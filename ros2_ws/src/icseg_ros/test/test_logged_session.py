@@ -23,7 +23,7 @@ from icseg_ros.logged_session import Talk
 from icseg_ros.still import Still, StillOutcome
 
 CODES = ClarifySegment.Result
-TARGET = Answer((100, 100, 300, 500), (200, 300), label="blue mug")
+TARGET = Answer((6.4, 4.8, 19.2, 24.0), (12.8, 14.4), label="blue mug")
 CHOICES = (
     Choice((1.0, 2.0, 9.0, 8.0), "red mug", 0.5, (("colour", "red"),), (0,)),
     Choice((20.0, 2.0, 29.0, 8.0), "blue mug", 0.5, (("colour", "blue"),), (1,)),

@@ -108,7 +108,7 @@ def information_gain(posterior: Weights, likelihood: Weights) -> float:
     return _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1)) - _entropy(joint)
 
 
-def look_fit(said: Description, candidates: Sequence[Candidate]) -> Weights:
+def appearance_fit(said: Description, candidates: Sequence[Candidate]) -> Weights:
     """(n,) P(kind and colour are among those said)."""
     fits = np.ones(len(candidates))
     for index, candidate in enumerate(candidates):
@@ -130,7 +130,7 @@ def fit(said: Description, candidates: Sequence[Candidate], within: Weights | No
             those of them that fit the rest. Everything in view by default.
     """
     group = np.ones(len(candidates)) if within is None else within
-    fits = look_fit(said, candidates)
+    fits = appearance_fit(said, candidates)
     if said.size is not None:
         fits = fits * size_fit(said.size, candidates, group * fits)
     if said.relation is not None:

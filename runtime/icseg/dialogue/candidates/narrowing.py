@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from icseg.dialogue.actions import Ask, Choice, GiveUp
-from icseg.dialogue.candidates.belief import Belief, BeliefConfig, Evidence, fit, look_fit
+from icseg.dialogue.candidates.belief import Belief, BeliefConfig, Evidence, appearance_fit, fit
 from icseg.dialogue.candidates.questions import Question, QuestionConfig, Situation, best_question, noun_phrase
 from icseg.dialogue.candidates.reply_fit import Context, reply_likelihood
 from icseg.dialogue.candidates.things import Candidate, label_of
@@ -19,10 +19,10 @@ from icseg.dialogue.english.answer import Reply, parse_answer
 from icseg.dialogue.english.command import parse_command
 from icseg.dialogue.english.words import NOTHING_SAID, Description, Vocabulary, join_words
 
-MAX_QUOTE = 60
-"""Characters of the person's words that are said back."""
-SURE = 0.8
-"""Probability from which a name is used for a thing without a word about it by the person."""
+MAX_QUOTED_CHARS = 60
+"""The person's words are said back up to this length."""
+MIN_NAME_PROBABILITY = 0.8
+"""A question calls the things by a kind or colour that the person did not say only if each has it so surely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,10 @@ def _next_question(course: _Course) -> Question | None:
 
 
 def _common_scope(course: _Course, live: Sequence[int]) -> Description:
-    """What the things that are left can be called: settled words, and a look that they share and others lack."""
+    """What the things that are left can be called: settled words, and an appearance that they share and others lack."""
     scope = course.scope
     left = [course.candidates[i].detection for i in live]
-    called = look_fit(scope, course.candidates) > 0.5
+    called = appearance_fit(scope, course.candidates) > 0.5
     rivals = [c.detection for c, is_called in zip(course.candidates, called, strict=True) if is_called]
     if not scope.kinds:
         scope = replace(scope, kinds=_shared([d.kind_probs for d in left], [d.kind for d in rivals]))
@@ -189,7 +189,7 @@ def _common_scope(course: _Course, live: Sequence[int]) -> Description:
 def _shared(left: Sequence[Mapping[str, float]], rivals: Sequence[str]) -> frozenset[str]:
     """The name that everything left surely has, when not every rival has it; else empty."""
     name = max(left[0], key=lambda name: left[0][name])
-    is_shared = all(probs.get(name, 0.0) >= SURE for probs in left)
+    is_shared = all(probs.get(name, 0.0) >= MIN_NAME_PROBABILITY for probs in left)
     return frozenset({name}) if is_shared and any(rival != name for rival in rivals) else frozenset()
 
 
@@ -262,7 +262,7 @@ def _name(candidate: Candidate) -> str:
 def _described(said: Description, is_whole: bool = True) -> str:
     words = noun_phrase(said)
     is_more = is_whole and (said.size is not None or bool(said.ranks) or said.relation is not None)
-    return f"{words} like that" if is_more and said.has_look else words
+    return f"{words} like that" if is_more and said.has_appearance else words
 
 
 def _known(vocabulary: Vocabulary) -> str:
@@ -271,4 +271,4 @@ def _known(vocabulary: Vocabulary) -> str:
 
 def _quoted(words: str) -> str:
     words = " ".join(words.split())
-    return f"'{words if len(words) <= MAX_QUOTE else words[: MAX_QUOTE - 3] + '...'}'"
+    return f"'{words if len(words) <= MAX_QUOTED_CHARS else words[: MAX_QUOTED_CHARS - 3] + '...'}'"

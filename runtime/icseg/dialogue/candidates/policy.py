@@ -1,6 +1,6 @@
 """The policy without a language model: a detector's things, attribute questions by information gain. Milliseconds.
 
-Turn logic only: what fits the words is decided in ``narrowing.py``, what there is in ``candidates.py``. Stateless over
+Turn logic only: what fits the words is decided in ``narrowing.py``, what there is in ``things.py``. Stateless over
 dialogues: each call goes through the dialogue's words again; detections are kept per frame, so that a later turn costs
 no second look.
 """
@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 
 from icseg.detector.detector import CloseDetector, Detection, Detector
-from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.actions import Action, Answer, Ask, GiveUp
 from icseg.dialogue.candidates.config import CandidatesConfig
 from icseg.dialogue.candidates.narrowing import Point, decide
 from icseg.dialogue.candidates.target_watch import DetectorWatch
@@ -28,7 +28,7 @@ from icseg.dialogue.dialogue import Dialogue
 from icseg.dialogue.english.words import Vocabulary
 from icseg.dialogue.policy import PolicyOutput
 from icseg.errors import Cancelled
-from icseg.geometry import box_image_to_vlm, point_image_to_vlm
+from icseg.geometry import clip_box
 from icseg.types import Box, Frame
 
 
@@ -36,7 +36,8 @@ class CandidatesPolicy:
     """Points at the one thing that fits the words, asks when several do. Never guesses between equals.
 
     *Source:* the protocol of IC-Seg, arXiv 2605.17531; where its policy is a vision-language model, ours is a detector
-    and arithmetic.
+    and arithmetic. It sees every frame at full size, so that it answers in the frame that shows the target best
+    without a keyframe turn.
     """
 
     name = "candidates"
@@ -91,18 +92,14 @@ class CandidatesPolicy:
         if not isinstance(decision, Point):
             return decision
         views = self._views(candidates[decision.index], dialogue, timings_ms)
-        shown = next((view for view in views if view.frame_id == dialogue.keyframe_id), None)
-        if shown is None:
-            view = best_view(views, newest.hw, self.config.things)
-            return SelectKeyframe(view.frame_id, decision.thinking)
-        keyframe = dialogue.frames[shown.frame_id]
-        others = self._detect(keyframe, dialogue, timings_ms)
-        point = point_on(shown.detection, others, keyframe.hw)
+        view = best_view(views, newest.hw, self.config.things)
+        others = self._detect(dialogue.frames[view.frame_id], dialogue, timings_ms)
         return Answer(
-            box_image_to_vlm(shown.detection.box_image_px, keyframe.hw),
-            point_image_to_vlm(point, keyframe.hw),
+            clip_box(view.detection.box_image_px, newest.hw),
+            point_on(view.detection, others, newest.hw),
             decision.thinking,
             label_of(candidates[decision.index].detection),
+            view.frame_id,
         )
 
     def _views(self, target: Candidate, dialogue: Dialogue, timings_ms: dict[str, float]) -> list[View]:

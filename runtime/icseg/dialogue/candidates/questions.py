@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from icseg.dialogue.candidates.belief import Weights, information_gain, look_fit, place_table, size_fit
+from icseg.dialogue.candidates.belief import Weights, appearance_fit, information_gain, place_table, size_fit
 from icseg.dialogue.candidates.things import Candidate
 from icseg.dialogue.english.words import Axis, Description, Vocabulary, join_words, ordinal_word
 from icseg.settings import check, setting
 
-MIN_PLACE = 0.15
-"""Chance from which a place is offered: two things that stand level may each be counted first."""
+MIN_PLACE_PROBABILITY = 0.15
+"""A place in a row is offered when one of the things that are left has it so likely: of two that stand level, either
+may be counted first."""
 ATTRIBUTES = ("colour", "kind", "place", "depth", "size")
 """In the order of preference among questions that split equally well."""
 _AXES: dict[str, Axis] = {"place": "x", "depth": "y"}
@@ -139,7 +140,7 @@ def _colour_question(situation: Situation, vocabulary: Vocabulary, config: Quest
     table = [situation.candidates[i].detection.colour_probs for i in range(len(situation.candidates))]
     names = _likeliest(situation, [candidate.detection.colour for candidate in situation.candidates], config)
     likelihood = np.array([[probs.get(name, 0.0) for probs in table] for name in names])
-    return _look_question(situation, "colour", tuple(f"the {name} one" for name in names), likelihood, config)
+    return _appearance_question(situation, "colour", tuple(f"the {name} one" for name in names), likelihood, config)
 
 
 def _kind_question(situation: Situation, vocabulary: Vocabulary, config: QuestionConfig) -> Question | None:
@@ -150,7 +151,7 @@ def _kind_question(situation: Situation, vocabulary: Vocabulary, config: Questio
     favourites = [max(sorted(allowed), key=lambda kind: probs.get(kind, 0.0)) for probs in table]
     names = _likeliest(situation, favourites, config)
     likelihood = np.array([[probs.get(name, 0.0) for probs in table] for name in names])
-    return _look_question(situation, "kind", tuple(f"the {name}" for name in names), likelihood, config)
+    return _appearance_question(situation, "kind", tuple(f"the {name}" for name in names), likelihood, config)
 
 
 def _likeliest(situation: Situation, names: Sequence[str], config: QuestionConfig) -> list[str]:
@@ -162,13 +163,13 @@ def _likeliest(situation: Situation, names: Sequence[str], config: QuestionConfi
     return [name for name in shares if name in kept]
 
 
-def _look_question(
+def _appearance_question(
     situation: Situation, attribute: str, options: tuple[str, ...], likelihood: Weights, config: QuestionConfig
 ) -> Question | None:
     if len(options) < 2:
         return None
     text = f"{_which(situation.scope)}: {join_words(options)}?"
-    group = look_fit(situation.scope, situation.candidates)
+    group = appearance_fit(situation.scope, situation.candidates)
     return _question(situation, attribute, text, options, likelihood, group, config.slip)
 
 
@@ -180,12 +181,12 @@ def _row_question(
     With ``of_live`` the row is what still counts, however unsure it is that it is called so: the last way to tell
     things apart, and only in words that need no counting.
     """
-    group = look_fit(situation.scope, situation.candidates)
+    group = appearance_fit(situation.scope, situation.candidates)
     if of_live:
         group = np.zeros(len(group))
         group[list(situation.live)] = 1.0
     places = place_table(axis, situation.candidates, group)
-    held = [place for place in range(len(group)) if places[place, list(situation.live)].max() >= MIN_PLACE]
+    held = [place for place in range(len(group)) if places[place, list(situation.live)].max() >= MIN_PLACE_PROBABILITY]
     if len(held) < 2:
         return None
     likelihood = places[held]
@@ -218,7 +219,7 @@ def _size_question(situation: Situation, config: QuestionConfig) -> Question | N
     kinds = {situation.candidates[i].detection.kind for i in situation.live}
     if len(kinds) > 1 or situation.scope.size is not None:
         return None
-    group = look_fit(situation.scope, situation.candidates)
+    group = appearance_fit(situation.scope, situation.candidates)
     likelihood = np.array([size_fit(size, situation.candidates, group) for size in ("big", "small")])
     options = ("the bigger one", "the smaller one")
     text = f"{_which(situation.scope)}: {join_words(options)}?"
@@ -241,4 +242,4 @@ def _question(
 
 
 def _which(scope: Description) -> str:
-    return f"Which {noun_phrase(scope)}" if scope.has_look else "Which one"
+    return f"Which {noun_phrase(scope)}" if scope.has_appearance else "Which one"

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from icseg.dialogue.candidates.belief import Weights, fit, look_fit
+from icseg.dialogue.candidates.belief import Weights, appearance_fit, fit
 from icseg.dialogue.candidates.questions import Question
 from icseg.dialogue.candidates.things import Candidate
 from icseg.dialogue.english.answer import Reply
 from icseg.dialogue.english.words import Description, Rank
 
-_ROWS = ("place", "depth")
-"""Attributes that are asked for by a place in a row."""
+_ROW_ATTRIBUTES = ("place", "depth")
+"""A question about one of these attributes offers places in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +57,8 @@ def reply_likelihood(reply: Reply, context: Context) -> Weights | None:
 
 def _fit_as_asked(said: Description, context: Context) -> Weights | None:
     question = context.question
-    if question is not None and not said.has_look:
-        if _is_bare_ordinal(said) and question.attribute not in _ROWS:
+    if question is not None and not said.has_appearance:
+        if _is_bare_ordinal(said) and question.attribute not in _ROW_ATTRIBUTES:
             index = said.ranks[0].index
             is_option = index is not None and -len(question.options) <= index < len(question.options)
             return np.asarray(question.likelihood[index]) if is_option else None
@@ -71,10 +71,10 @@ def _fit_as_asked(said: Description, context: Context) -> Weights | None:
 def _compared_with(said: Description, context: Context) -> Weights:
     """(n,) the things among which a place or a size is meant."""
     question = context.question
-    if said.has_look:
-        return look_fit(context.scope, context.candidates)
+    if said.has_appearance:
+        return appearance_fit(context.scope, context.candidates)
     # "The second" counts everything that the question speaks of; "the right one" is the rightmost of what is left.
-    if question is not None and question.attribute in _ROWS and any(_is_counted(rank) for rank in said.ranks):
+    if question is not None and question.attribute in _ROW_ATTRIBUTES and any(_is_counted(rank) for rank in said.ranks):
         return question.group
     alive: Weights = np.zeros(len(context.candidates))
     alive[list(context.live)] = 1.0
@@ -83,7 +83,7 @@ def _compared_with(said: Description, context: Context) -> Weights:
 
 def _as_asked(rank: Rank, question: Question | None) -> Rank:
     """A place as it is meant after a question: along its row, and exact when it was one of the options."""
-    if question is None or question.attribute not in _ROWS:
+    if question is None or question.attribute not in _ROW_ATTRIBUTES:
         return replace(rank, axis=rank.axis or "x")
     if rank.axis is None or rank.index is None:
         return replace(rank, axis=question.axis)

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from icseg.detector.detector import Detection
-from icseg.geometry import box_area, box_center, box_contains, box_iou, clip_box
+from icseg.geometry import box_area, box_center, box_contains, box_iou, clip_box, clip_point
 from icseg.settings import check, setting
 from icseg.types import Box, Point
 
@@ -19,13 +19,14 @@ FLAT_KINDS = frozenset(
     ("book", "bowl", "card", "dish", "envelope", "fork", "key", "knife", "magazine", "pen", "pencil", "phone", "plate",
      "remote", "scissors", "spoon", "tray")
 )  # fmt: skip
-"""Lie on a table rather than stand on it."""
-FLAT_STRETCH = 2.0
-"""So much shorter looks what points away from a camera that looks down at about 35 degrees than what lies across."""
-FLAT_HORIZON = 0.2
-"""So much lower than for what stands is the horizon for what lies; fitted, as the stretch, on simulated tables."""
-AS_THEY_LOOK = -100.0
-"""The horizon that compares sizes as they look."""
+"""Kinds of things that lie on a table rather than stand on it."""
+FLAT_FORESHORTENING = 2.0
+"""A camera that looks down at about 35 degrees shows a lying thing this many times shorter in depth than in width."""
+FLAT_HORIZON_SHIFT = 0.2
+"""The horizon by which lying things are measured is this share of the image's height lower than that of standing ones;
+fitted, as the foreshortening, on simulated tables."""
+NO_HORIZON = -100.0
+"""A horizon so far above the image that all things are equally far below it: sizes are compared as they are seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class ThingsConfig:
         # so that a near thing does not pass for a big one
         "height of the horizon as a share of the image's height from its top; sizes are divided by the distance below "
         "it. -0.4 = a camera that looks down on a table at about 35 degrees; -100 = sizes compared as they look",
-        low=AS_THEY_LOOK,
+        low=NO_HORIZON,
         high=0.5,
     )
 
@@ -109,8 +110,8 @@ def find_candidates(
 def _size_log(box: Box, height: int, horizon: float, *, is_flat: bool) -> float:
     """Logarithm of a real size, but for what things of one kind have in common."""
     wide, high = box[2] - box[0], box[3] - box[1]
-    if is_flat and horizon > AS_THEY_LOOK:
-        high, horizon = FLAT_STRETCH * high, horizon + FLAT_HORIZON
+    if is_flat and horizon > NO_HORIZON:
+        high, horizon = FLAT_FORESHORTENING * high, horizon + FLAT_HORIZON_SHIFT
     # The diagonal changes least when a thing turns. Nothing above the horizon is on a table.
     return math.log(math.hypot(wide, high)) - math.log(max(box[3] / height - horizon, 0.05))
 
@@ -148,16 +149,22 @@ def best_view(views: Sequence[View], hw: tuple[int, int], config: ThingsConfig) 
 
 
 def point_on(target: Detection, others: Sequence[Detection], hw: tuple[int, int]) -> Point:
-    """A point on the thing, in pixels: the detector's, or the nearest to the box's middle that nothing covers."""
+    """A point on the thing, inside the (H, W) image: the detector's, or the nearest to the box's middle that is free.
+
+    Args:
+        target: the thing.
+        others: what is seen in the same image, ``target`` or not; what stands nearer than it may cover it.
+        hw: size of the image.
+    """
     if target.point_image_px is not None:
-        return target.point_image_px
+        return clip_point(target.point_image_px, hw)
     x0, y0, x1, y1 = clip_box(target.box_image_px, hw)
     middle = box_center((x0, y0, x1, y1))
     in_front = [d.box_image_px for d in others if d is not target and d.box_image_px[3] > y1]
     shares = (0.5, 0.35, 0.65, 0.2, 0.8)
     places = [(x0 + sx * (x1 - x0), y0 + sy * (y1 - y0)) for sx in shares for sy in shares]
     free = [place for place in places if not any(box_contains(box, place) for box in in_front)]
-    return min(free, key=lambda place: math.dist(place, middle), default=middle)
+    return clip_point(min(free, key=lambda place: math.dist(place, middle), default=middle), hw)
 
 
 def label_of(detection: Detection) -> str:
@@ -187,7 +194,7 @@ def _same_thing(target: Detection, detections: Sequence[Detection], config: Thin
     near = [other for other in alike if box_iou(target.box_image_px, other.box_image_px) >= config.min_link_iou]
     if near:
         return max(near, key=lambda other: likeness(target, other) * box_iou(target.box_image_px, other.box_image_px))
-    # It moved too far to overlap: only a look that nothing else has still tells it.
+    # It moved too far to overlap: only an appearance that nothing else has still tells it.
     return alike[0] if len(alike) == 1 else None
 
 

@@ -95,7 +95,7 @@ def dialogue_messages(dialogue: Dialogue, system_prompt: str, encoder: ImageEnco
         {"role": "user", "content": _opening(dialogue, encoder)},
     ]
     for turn in dialogue.turns:
-        messages.append({"role": "assistant", "content": _assistant_words(turn)})
+        messages.append({"role": "assistant", "content": _assistant_words(turn, dialogue)})
         if turn.observation is not None:
             messages.append({"role": "user", "content": _observed(turn.observation, dialogue, encoder)})
     return messages
@@ -110,11 +110,13 @@ def _opening(dialogue: Dialogue, encoder: ImageEncoder) -> list[dict[str, Any]]:
     return [*parts, _text(f"\n\n{dialogue.command}")]
 
 
-def _assistant_words(turn: Turn) -> str:
+def _assistant_words(turn: Turn, dialogue: Dialogue) -> str:
     if turn.reply_text:
         return turn.reply_text
+    if turn.action is None:
+        return _NO_WORDS
     # Another policy, one that is no language model, may have taken the turn.
-    return format_action(turn.action) if turn.action is not None else _NO_WORDS
+    return format_action(turn.action, dialogue.frame_hw)
 
 
 def _observed(observation: Observation, dialogue: Dialogue, encoder: ImageEncoder) -> str | list[dict[str, Any]]:

@@ -12,13 +12,14 @@ import time
 from importlib import resources
 
 from icseg.dialogue.chat.config import ChatConfig, PromptName, endpoint_url
+from icseg.dialogue.chat.grid import GridAnswer
 from icseg.dialogue.chat.messages import ImageEncoder, dialogue_messages
-from icseg.dialogue.chat.protocol import STOP_STRINGS, ReplyFault, action_end, close_tag, parse_reply
+from icseg.dialogue.chat.protocol import STOP_STRINGS, action_end, close_tag, parse_reply
 from icseg.dialogue.chat.servers import chat_server, request_body
 from icseg.dialogue.chat.stream import ChatReply, ChatStream
 from icseg.dialogue.dialogue import Dialogue
-from icseg.dialogue.policy import PolicyOutput
-from icseg.errors import ConfigError
+from icseg.dialogue.policy import PolicyOutput, ReplyFault
+from icseg.errors import ConfigError, ModelOutputError
 
 _KEPT_FAULT_CHARS = 2000
 """How much of an unusable reply the history keeps: a beginning, so that it is still a prefix of the server's cache."""
@@ -27,8 +28,8 @@ _KEPT_FAULT_CHARS = 2000
 class ChatPolicy:
     """Asks the model for the next action, with the whole dialogue in every request.
 
-    Its ``timings_ms`` are measured here, in the client: ``encode_images``; ``first_token`` and ``total``, both from
-    the start of the request; and ``tokens_per_s``, the one value that is no time: tokens per second after the first.
+    What it measures is measured here, in the client. ``timings_ms``: ``encode_images``; ``first_token`` and ``total``,
+    both from the start of the request. ``rates_per_s``: ``tokens``, after the first.
 
     Raises:
         ConfigError: the environment variable for the key is not set or holds no usable key.
@@ -64,18 +65,25 @@ class ChatPolicy:
         )
         encode_ms = (time.monotonic() - started) * 1000
         reply = self._stream.send(body, self._is_enough, dialogue.is_cancelled)
-        timings = {"encode_images": encode_ms, **_timings_ms(reply)}
-        text = self._whole_text(reply, timings)
+        timings_ms, rates_per_s = {"encode_images": encode_ms, **_timings_ms(reply)}, _rates_per_s(reply)
+        text = reply.text
         try:
-            return PolicyOutput(parse_reply(text, strict=config.strict), text, timings)
-        except ReplyFault as fault:
-            raise ReplyFault(str(fault), text[:_KEPT_FAULT_CHARS], timings) from fault
+            text = self._whole_text(reply)
+            said = parse_reply(text, strict=config.strict)
+        except ModelOutputError as fault:
+            raise ReplyFault(str(fault), text[:_KEPT_FAULT_CHARS], timings_ms, rates_per_s) from fault
+        action = said.in_pixels(dialogue.frame_hw) if isinstance(said, GridAnswer) else said
+        return PolicyOutput(action, text, timings_ms, rates_per_s)
 
     def _is_enough(self, text: str) -> bool:
         return action_end(text) is not None or len(text) > self.config.max_reply_chars
 
-    def _whole_text(self, reply: ChatReply, timings: dict[str, float]) -> str:
-        """The reply up to the end of its action, with the closing tag that the server may have taken away."""
+    def _whole_text(self, reply: ChatReply) -> str:
+        """The reply up to the end of its action, with the closing tag that the server may have taken away.
+
+        Raises:
+            ModelOutputError: the reply was cut off before its action ended.
+        """
         end = action_end(reply.text)
         if end is not None:
             return reply.text[:end]
@@ -85,7 +93,7 @@ class ChatPolicy:
         elif reply.finish_reason == "length":
             reason = f"the reply was cut off at its limit of {reply.token_count} tokens"
         if reason:
-            raise ReplyFault(reason, reply.text[:_KEPT_FAULT_CHARS], timings)
+            raise ModelOutputError(reason)
         return close_tag(reply.text)
 
 
@@ -113,9 +121,14 @@ def _headers(api_key_env: str) -> dict[str, str]:
 
 def _timings_ms(reply: ChatReply) -> dict[str, float]:
     timings = {"total": reply.total_s * 1000}
-    if reply.first_token_s is not None and reply.last_token_s is not None:
+    if reply.first_token_s is not None:
         timings["first_token"] = reply.first_token_s * 1000
-        seconds = reply.last_token_s - reply.first_token_s
-        if reply.token_count > 1 and seconds > 0 and math.isfinite(seconds):
-            timings["tokens_per_s"] = (reply.token_count - 1) / seconds
     return timings
+
+
+def _rates_per_s(reply: ChatReply) -> dict[str, float]:
+    if reply.first_token_s is not None and reply.last_token_s is not None and reply.token_count > 1:
+        seconds = reply.last_token_s - reply.first_token_s
+        if seconds > 0 and math.isfinite(seconds):
+            return {"tokens": (reply.token_count - 1) / seconds}
+    return {}

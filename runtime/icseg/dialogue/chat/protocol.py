@@ -1,6 +1,7 @@
-"""The IC-Seg protocol, the model's side: reply text <-> action, and where a reply may be cut.
+"""The IC-Seg protocol, the model's side: reply text <-> what it says, and where a reply may be cut.
 
-Pure text: knows no model, no image and no dialogue. What the model is told back is in ``observations.py``.
+Pure text: knows no model, no image and no dialogue. What an answer means in pixels is in ``grid.py``, what the model is
+told back in ``observations.py``.
 
 One reply is ``<thinking> ... </thinking>`` and then exactly one of ``<call> JSON </call>`` (a question),
 ``<keyframe> ID </keyframe>`` and ``<answer> JSON </answer>`` (box and point, 0..1000 on each axis).
@@ -14,16 +15,21 @@ import re
 from typing import Any
 
 from icseg.dialogue.actions import Action, Answer, Ask, GiveUp, SelectKeyframe
+from icseg.dialogue.chat.grid import GridAnswer
+from icseg.dialogue.policy import ReplyFault
 from icseg.errors import ModelOutputError
-from icseg.geometry import VLM_GRID
-from icseg.types import Box, Point
+
+Reply = Ask | SelectKeyframe | GridAnswer | GiveUp
+"""What one reply of the model says: an action, whose answer is still on the model's grid."""
 
 STOP_STRINGS = ("</call>", "</keyframe>")
 """What a server stops at. ``</answer>`` is none: the last reply ends with the model's own end of turn."""
 TOOL_NAME = "vlm_tool"
+"""The one name that a ``<call>`` may have."""
 NO_KEYFRAME_ID = -1
-
+"""The frame id with which the model says that no frame shows the target."""
 NO_TARGET_REASON = "I see nothing in the picture that fits."
+"""What the person is told then: the protocol has no place for a reason."""
 
 _ACTION = re.compile(r"<(call|keyframe|answer)>((?:(?!<\1>).)*?)</\1>", re.IGNORECASE | re.DOTALL)
 _OPEN_ACTION = re.compile(r"<(call|keyframe|answer)>", re.IGNORECASE)
@@ -45,22 +51,8 @@ _STRICT_KEYFRAME = re.compile(r"<keyframe>\s*(\d+|-1)\s*</keyframe>", re.ASCII)
 _STRICT_ANSWER = re.compile(r"<answer>(.*?)</answer>")
 
 
-class ReplyFault(ModelOutputError):
-    """A reply outside the protocol, with the words themselves, so that the history can keep them.
-
-    Attributes:
-        reply_text: the model's words, as far as they are worth keeping.
-        timings_ms: as in ``PolicyOutput``.
-    """
-
-    def __init__(self, reason: str, reply_text: str, timings_ms: dict[str, float] | None = None) -> None:
-        super().__init__(reason)
-        self.reply_text = reply_text
-        self.timings_ms = timings_ms or {}
-
-
-def parse_reply(text: str, *, strict: bool = False) -> Action:
-    """One reply of the model -> the action in it.
+def parse_reply(text: str, *, strict: bool = False) -> Reply:
+    """One reply of the model -> what it says.
 
     Lenient reading forgives form, never content: missing thinking, letter case, code fences, line breaks, single
     quotes and a closing tag that the server took away. It invents nothing, so a reply that was cut off for length
@@ -80,42 +72,40 @@ def parse_reply(text: str, *, strict: bool = False) -> Action:
         raise ReplyFault("JSON nested too deeply", text) from error
 
 
-def format_action(action: Action) -> str:
-    """The reply that says this action; ``parse_reply`` reads it back, strictly or not.
+def format_action(action: Action, hw: tuple[int, int]) -> str:
+    """The reply with which a model that is shown (H, W) pictures takes this action.
+
+    The protocol has no place for an ``Answer``'s label and frame id: those two are lost.
+
+    Raises:
+        ValueError: as ``format_reply``.
+    """
+    return format_reply(GridAnswer.from_pixels(action, hw) if isinstance(action, Answer) else action)
+
+
+def format_reply(reply: Reply) -> str:
+    """The text that says this; ``parse_reply`` reads it back, strictly or not.
 
     The protocol has no place for an ``Ask``'s options and a ``GiveUp``'s reason: those two are lost.
 
     Raises:
         ValueError: the thinking holds a tag of the protocol, which would end it early.
     """
-    if _THINKING_CLOSE.search(action.thinking) or _CLOSING.search(action.thinking):
-        raise ValueError(f"thinking must not hold closing tags, got {action.thinking!r}")
-    match action:
+    if _THINKING_CLOSE.search(reply.thinking) or _CLOSING.search(reply.thinking):
+        raise ValueError(f"thinking must not hold closing tags, got {reply.thinking!r}")
+    match reply:
         case Ask(question=question):
             # Escaped angle brackets: a question about "</call>" must not end the call.
             query = "".join(_ESCAPES.get(letter, letter) for letter in json.dumps(question, ensure_ascii=False))
             body = f'<call> {{"name": "{TOOL_NAME}", "query": {query}}} </call>'
         case SelectKeyframe(frame_id=frame_id):
             body = f"<keyframe> {frame_id} </keyframe>"
-        case Answer(box_vlm_1000=box, point_vlm_1000=point):
+        case GridAnswer(box_vlm_1000=box, point_vlm_1000=point):
             content = {"bbox_2d": [_short(value) for value in box], "point_2d": [_short(value) for value in point]}
             body = f"<answer> {json.dumps(content)} </answer>"
         case GiveUp():
             body = f"<keyframe> {NO_KEYFRAME_ID} </keyframe>"
-    return f"<thinking> {action.thinking} </thinking> {body}"
-
-
-def check_answer(box_vlm_1000: Box, point_vlm_1000: Point) -> None:
-    """Make sure that an answer is a box and a point on the 0..1000 grid.
-
-    Raises:
-        ModelOutputError: a value is outside 0..1000, or the box is empty or upside down.
-    """
-    if not all(0 <= value <= VLM_GRID for value in (*box_vlm_1000, *point_vlm_1000)):
-        raise ModelOutputError(f"coordinates must be 0..{VLM_GRID}, got {[*box_vlm_1000, *point_vlm_1000]}")
-    x0, y0, x1, y1 = box_vlm_1000
-    if not (x1 > x0 and y1 > y0):
-        raise ModelOutputError(f"bbox_2d must have x1 < x2 and y1 < y2, got {list(box_vlm_1000)}")
+    return f"<thinking> {reply.thinking} </thinking> {body}"
 
 
 def action_end(text: str) -> int | None:
@@ -148,7 +138,7 @@ def close_tag(text: str) -> str:
     return text + f"</{opened[-1].group(1).lower()}>"
 
 
-def _parse_strict(text: str) -> Action:
+def _parse_strict(text: str) -> Reply:
     thought = _STRICT_THINKING.search(text)
     if thought is None:
         raise ModelOutputError("no <thinking> block before the action")
@@ -175,7 +165,7 @@ def _parse_strict(text: str) -> Action:
             return _answer(content, thinking)
 
 
-def _parse_lenient(text: str) -> Action:
+def _parse_lenient(text: str) -> Reply:
     thinking, tail = _split_thinking(close_tag(text))
     found = _ACTION.search(tail)
     if found is None:
@@ -261,17 +251,14 @@ def _keyframe(body: str, thinking: str) -> SelectKeyframe | GiveUp:
     return SelectKeyframe(frame_id=frame_id, thinking=thinking)
 
 
-def _answer(content: dict[str, Any], thinking: str) -> Answer | GiveUp:
+def _answer(content: dict[str, Any], thinking: str) -> GridAnswer | GiveUp:
     x0, y0, x1, y1 = _numbers(content.get("bbox_2d"), "bbox_2d", 4)
     x, y = _numbers(content.get("point_2d"), "point_2d", 2)
     if (x0, y0, x1, y1) == (0, 0, 0, 0):
         return GiveUp(reason=NO_TARGET_REASON, thinking=thinking)
-    check_answer((x0, y0, x1, y1), (x, y))
-    return Answer(
-        box_vlm_1000=(float(x0), float(y0), float(x1), float(y1)),
-        point_vlm_1000=(float(x), float(y)),
-        thinking=thinking,
-    )
+    answer = GridAnswer((float(x0), float(y0), float(x1), float(y1)), (float(x), float(y)), thinking)
+    answer.check()
+    return answer
 
 
 def _numbers(value: Any, key: str, count: int) -> list[float]:

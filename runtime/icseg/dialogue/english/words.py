@@ -1,7 +1,7 @@
 """What a person's words can say about a thing: kind, colour, size, place, neighbours. Types, word tables and look-up.
 
-Knows English and the names that a detector gives; knows no image. ``language_command.py`` reads phrases and commands,
-``language_answer.py`` reads the answers to questions.
+Knows English and the names that a detector gives; knows no image. ``command.py`` reads phrases and commands,
+``answer.py`` the answers to questions.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Description:
         return bool(self.kinds or self.colours or self.size or self.ranks or self.relation)
 
     @property
-    def has_look(self) -> bool:
+    def has_appearance(self) -> bool:
         """Kind or colour is said, which holds for a thing on its own, whatever else is in view."""
         return bool(self.kinds or self.colours)
 
