@@ -13,6 +13,8 @@ from scripted_graphs import NANO
 from icseg.assets import nano_models
 from icseg.errors import PlanMismatchError
 from icseg.inference.manifest import SettingValue, load_manifest, read_manifest, write_manifest
+from icseg.models import effective_settings
+from icseg.settings import Said
 from icseg.tracker.loading import (
     FROM_MANIFEST,
     FROM_NANO,
@@ -141,3 +143,17 @@ def test_they_are_refused_without_a_folder_too() -> None:
     manifest = replace(read_manifest(SHIPPED), settings={"tracker.max_objects": 0})
     with pytest.raises(PlanMismatchError, match=r"^manifest.json: settings: tracker.max_objects: expected an integer"):
         model_config(manifest)
+
+
+def test_programs_open_models_with_their_own_settings_and_the_user_wins(folder: Path, tmp_path: Path) -> None:
+    effective = effective_settings([Said("the program", {"tracker.max_objects": 3, "tracker.window_scale": 4.0})])
+    assert effective.settings.tracker == replace(NANO, max_objects=3, window_scale=4.0)
+    assert effective.sources["tracker.window_scale"] == "the program"
+    assert effective.sources["tracker.max_growth"] == FROM_MANIFEST
+    engines = tmp_path / "engines"
+    engines.mkdir()
+    shutil.copytree(folder, engines / "segmenter", ignore=shutil.ignore_patterns("engines"))
+    declare(engines / "segmenter", None, OTHER_WEIGHTS)
+    effective = effective_settings([Said("the program", {"model.engines": str(engines)})])
+    assert effective.settings.tracker == TrackerConfig()
+    assert effective.sources["tracker.max_growth"] == FROM_SAM2
