@@ -193,3 +193,13 @@ def test_empty_bank_and_wrong_shapes_are_refused() -> None:
 def test_conditioning_frames_leave_room_for_recent_ones(conditioning_slots: int) -> None:
     with pytest.raises(ValueError, match="bank shape"):
         make_shape(conditioning_slots=conditioning_slots)
+
+
+def test_what_held_no_prompt_can_be_forgotten() -> None:
+    bank = MemoryBank(make_shape())
+    play(bank, ListModel(bank.shape), ["recent", "prompt", "recent"])
+    bank.forget_recent()
+    view = bank.attend()
+    assert sorted(view.memory_features.reshape(-1)[view.memory_mask == 0]) == [0, 2]
+    assert sorted(view.object_pointers.reshape(-1)[view.pointer_mask == 0]) == [0, 2]
+    assert sorted(view.pointer_offsets[view.pointer_mask == 0]) == [2, 4]
