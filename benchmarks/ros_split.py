@@ -73,8 +73,8 @@ def mask_times(camera: Rows, node: Rows, listener: Rows, begin_s: float) -> list
     out = []
     free_at = 0.0
     for mask in node["masks"]:
-        stamp, spent = mask["stamp_ns"], mask["spent_ms"]
-        publish_began_at = mask["published_at"] - sum(spent.values()) / 1e3
+        stamp, publishing = mask["stamp_ns"], mask["publishing_ms"]
+        publish_began_at = mask["published_at"] - sum(publishing.values()) / 1e3
         was_free_at, free_at = free_at, publish_began_at - mask["stages_ms"].get("postprocess", 0.0) / 1e3
         if not mask["is_live"] or stamp not in sent or stamp not in heard:
             continue
@@ -82,7 +82,7 @@ def mask_times(camera: Rows, node: Rows, listener: Rows, begin_s: float) -> list
         session = mask["stages_ms"]
         model_ms = sum(value for name, value in session.items() if name not in NO_MODEL)
         pre_ms, post_ms = (session.get(name, 0.0) for name in NO_MODEL)
-        publish_ms = spent["mask"] + spent["publish_mask"]
+        publish_ms = publishing["mask"] + publishing["publish_mask"]
         in_node_ms = (publish_began_at - came_at) * 1e3
         stages = {
             "transport_in": (came_at - sent[stamp]) * 1e3,

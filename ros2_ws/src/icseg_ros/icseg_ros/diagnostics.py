@@ -73,7 +73,7 @@ def mask_status(name: str, facts: TrafficFacts | None, state: str) -> Diagnostic
         "last fault": facts.last_fault,
         "resident memory MB": resident_mb(),
     }
-    for stage, (median, p95) in facts.times_ms.items():
+    for stage, (median, p95) in facts.timings_ms.items():
         values[f"{stage} ms, median"], values[f"{stage} ms, p95"] = median, p95
     if facts.last_fault and facts.last_fault_s <= RECENT_S:
         return status(title, WARN, facts.last_fault, values)

@@ -14,11 +14,13 @@ from std_srvs.srv import SetBool, Trigger
 from icseg.errors import IcsegError
 from icseg.types import Box, Prompt
 from icseg_ros.announcer import options_of
+from icseg_ros.answers import GivenAnswer
 from icseg_ros.clarify_action import picture_of
 from icseg_ros.convert import labels_to_image, mask_to_image
 from icseg_ros.segments import segment_message
 from icseg_ros.speech.speech import Speech
 from icseg_ros.still import StillOutcome, StillResult
+from icseg_ros.stills import StillRequest
 from icseg_ros.worker import Worker
 
 _Codes = Segment.Response
@@ -79,7 +81,8 @@ class Services:
             return _told(response, _Codes.INVALID_REQUEST, str(error))
         future = self._future()
         timeout_s = request.timeout_s or self._timeout_s()
-        worker.segment(picture, wanted, request.answers, timeout_s, lambda *end: self._resolve(future, end))
+        wish = StillRequest(picture, wanted, request.answers, timeout_s)
+        worker.segment(wish, lambda *end: self._resolve(future, end))
         result, header = await future
         return fill_response(response, result, header)
 
@@ -89,13 +92,8 @@ class Services:
             response.message = NOT_ACTIVE
             return response
         future = self._future()
-        worker.answer(
-            request.dialogue_id,
-            request.question_id,
-            request.text.strip(),
-            request.option,
-            lambda *reply: self._resolve(future, reply),
-        )
+        given = GivenAnswer(request.text.strip(), request.option, request.dialogue_id, request.question_id)
+        worker.answer(given, lambda *reply: self._resolve(future, reply))
         response.accepted, response.message = await future
         return response
 
