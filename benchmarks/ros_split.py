@@ -6,7 +6,7 @@ Every mask's time from stamp to arrival is cut into stages that add up to it:
     wait           in the node's slot, until the worker has time
     convert        message -> RGB
     preprocess     resized and normalized for the model
-    model          the graphs of the tracker, and the detector when it looks whether the mask is still right
+    model          the graphs of the tracker, and the detector when the mask is rechecked
     postprocess    logits -> mask, box, area
     other          whatever else the node does before it publishes
     publish        mask -> message, given to the middleware
@@ -27,8 +27,8 @@ from benchmarks.timing import summary_ms
 STAGES = (
     "transport_in", "wait", "convert", "preprocess", "model", "postprocess", "other", "publish", "transport_out"
 )  # fmt: skip
-NO_MODEL = ("preprocess", "postprocess")
-"""Of the session's stages; all others are the model's."""
+STAGES_AROUND_THE_MODEL = ("preprocess", "postprocess")
+"""Those of the session's stages that are not the model's."""
 Rows = Mapping[str, Any]
 
 
@@ -80,8 +80,8 @@ def mask_times(camera: Rows, node: Rows, listener: Rows, begin_s: float) -> list
             continue
         came_at, wait_ms, convert_ms = images[stamp]
         session = mask["stages_ms"]
-        model_ms = sum(value for name, value in session.items() if name not in NO_MODEL)
-        pre_ms, post_ms = (session.get(name, 0.0) for name in NO_MODEL)
+        model_ms = sum(value for name, value in session.items() if name not in STAGES_AROUND_THE_MODEL)
+        pre_ms, post_ms = (session.get(name, 0.0) for name in STAGES_AROUND_THE_MODEL)
         publish_ms = publishing["mask"] + publishing["publish_mask"]
         in_node_ms = (publish_began_at - came_at) * 1e3
         stages = {

@@ -38,16 +38,21 @@ from ros2_ws.soak.camera import SoakCamera
 from ros2_ws.soak.checks import MaskChecks
 
 NODE = "/clarify_segment"
+"""The name of the node under test."""
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 THREADS = 4
-KEPT = 400
-CALL_S = 10.0
-FLOWING = 5
-"""So many masks are a flow."""
-TRACK_S = 15.0
-AGAIN_S = 2.0
-"""After so long a person says again what had no effect: a node that was just activated has seen no image."""
-POLL_S = 0.1
+"""Threads of the robot's executor: a service's response and a mask must not wait for each other."""
+TEXTS_AND_MASKS_KEPT = 400
+CALL_WITHIN_S = 10.0
+"""A service must have answered so soon."""
+MASKS_OF_A_FLOW = 5
+"""Masks flow when so many have come."""
+TRACKED_WITHIN_S = 15.0
+"""A target must be tracked, or a goal ended, so soon."""
+SAID_AGAIN_AFTER_S = 2.0
+"""A person says again what had no effect for so long: a node that was just activated has seen no image."""
+CHECK_PERIOD_S = 0.1
+"""What is waited for is checked this often at least."""
 
 T = TypeVar("T")
 
@@ -75,8 +80,8 @@ class Robot:
     """Everything but the node under test, which is a process of its own.
 
     Attributes:
-        camera: see there.
-        checks: of every mask.
+        camera: the camera that the node sees through.
+        checks: hold every mask to the rules.
         state: the newest ~/dialogue.
         question: the newest ~/question.
         facts: values of the newest /diagnostics, "camera/received" -> text.
@@ -92,8 +97,8 @@ class Robot:
         self.facts: dict[str, str] = {}
         self.n_diagnostics = 0
         self._is_over, self._changed = False, threading.Condition()
-        self._shown: deque[Shown] = deque(maxlen=KEPT)
-        self._masks: deque[float] = deque(maxlen=KEPT)
+        self._shown: deque[Shown] = deque(maxlen=TEXTS_AND_MASKS_KEPT)
+        self._masks: deque[float] = deque(maxlen=TEXTS_AND_MASKS_KEPT)
         node, group = self.node, ReentrantCallbackGroup()
         self.camera = SoakCamera(node, self.checks)
         self._command = node.create_publisher(String, "command", 10)
@@ -148,7 +153,7 @@ class Robot:
         message.roi.width, message.roi.height = x1 - x0, y1 - y0
         self._roi.publish(message)
 
-    def call(self, name: str, deadline_s: float = CALL_S, **fields: Any) -> Any:
+    def call(self, name: str, deadline_s: float = CALL_WITHIN_S, **fields: Any) -> Any:
         """A service's response.
 
         Raises:
@@ -181,14 +186,14 @@ class Robot:
             self._show("~/set_parameters", result.reason)
         return str(result.reason)
 
-    def send_goal(self, deadline_s: float = CALL_S, **fields: Any) -> Any:
+    def send_goal(self, deadline_s: float = CALL_WITHIN_S, **fields: Any) -> Any:
         """The handle of a goal of the action, accepted or not."""
         if not self._action.wait_for_server(deadline_s):
             raise Missed("no action ~/clarify_segment")
         future = self._action.send_goal_async(ClarifySegment.Goal(**{"max_turns": -1, **fields}))
         return self.until(lambda: future.done() and future.result(), "a reply to the goal", deadline_s)
 
-    def goal_result(self, handle: Any, deadline_s: float = TRACK_S) -> Any:
+    def goal_result(self, handle: Any, deadline_s: float = TRACKED_WITHIN_S) -> Any:
         """How a goal ended."""
         future = handle.get_result_async()
         return self.until(lambda: future.done() and future.result(), "the end of the goal", deadline_s).result
@@ -205,7 +210,7 @@ class Robot:
                 if time.monotonic() > ends_at:
                     state = f"{self.state.name}, {self.state.reason}".rstrip(", ")
                     raise Missed(f"{what}: not within {deadline_s:.1f} s; the state is {state!r}")
-                self._changed.wait(POLL_S)
+                self._changed.wait(CHECK_PERIOD_S)
         return value
 
     def shown_since(self, at: float) -> list[Shown]:
@@ -218,16 +223,16 @@ class Robot:
         with self._changed:
             return sum(came_at >= at for came_at in self._masks)
 
-    def wait_for_flow(self, since: float, deadline_s: float = TRACK_S) -> float:
+    def wait_for_flow(self, since: float, deadline_s: float = TRACKED_WITHIN_S) -> float:
         """Until masks flow since then; when they did.
 
         Raises:
             Missed: they do not.
         """
-        self.until(lambda: self.masks_since(since) >= FLOWING, "masks", deadline_s)
+        self.until(lambda: self.masks_since(since) >= MASKS_OF_A_FLOW, "masks", deadline_s)
         return time.monotonic()
 
-    def track(self, words: str = "", deadline_s: float = TRACK_S) -> float:
+    def track(self, words: str = "", deadline_s: float = TRACKED_WITHIN_S) -> float:
         """Show the target, or say which one, until it is tracked; when it was.
 
         What is not taken up, or fails (what was said before a stream began anew is forgotten), is done again.
@@ -247,7 +252,7 @@ class Robot:
             self.say(words)
         else:
             self.point()
-        left_s = max(min(ends_at - time.monotonic(), AGAIN_S), 0.1)
+        left_s = max(min(ends_at - time.monotonic(), SAID_AGAIN_AFTER_S), 0.1)
         try:
             return self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", left_s)
         except Missed:
@@ -260,11 +265,11 @@ class Robot:
         def ends() -> str:
             if self.state.state == DialogueState.FAILED:
                 return "failed"
-            return "masks" if self.masks_since(since) >= FLOWING else ""
+            return "masks" if self.masks_since(since) >= MASKS_OF_A_FLOW else ""
 
         return self.until(ends, "masks", max(ends_at - since, 0.1)) == "masks"
 
-    def ask_for(self, words: str, deadline_s: float = TRACK_S) -> Question:
+    def ask_for(self, words: str, deadline_s: float = TRACKED_WITHIN_S) -> Question:
         """Say something ambiguous; the question that comes of it.
 
         Raises:
@@ -274,7 +279,7 @@ class Robot:
         self.say(words)
         return self.wait_for_question(before, f"a question about {words!r}", deadline_s)
 
-    def wait_for_question(self, before: Question, what: str, deadline_s: float = TRACK_S) -> Question:
+    def wait_for_question(self, before: Question, what: str, deadline_s: float = TRACKED_WITHIN_S) -> Question:
         """The next question after that one."""
 
         def comes() -> Question | None:

@@ -24,6 +24,7 @@ from icseg_ros.image_subscription import RELIABILITIES, ImageSubscription
 from icseg_ros.settings import check, setting
 
 HEADERS_KEPT = 600
+"""Headers of so many images are kept: longer than the images, for a mask of the past."""
 JUMP_BACK_NS = 1_000_000_000
 """A stamp earlier by more than this begins a new stream (a bag that loops); by less it is one image out of order."""
 CLOCK_JUMP_WINDOW_S = 2.0

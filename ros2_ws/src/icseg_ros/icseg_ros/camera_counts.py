@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE_WINDOW_S = 2.0
-LATENCIES = 100
+"""Images per second are counted over so long."""
+LATENCIES_KEPT = 100
+"""Median and 95th percentile are of so many images."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=2048)
-        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES)
+        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     def add(self, at: float, latency_ms: float) -> None:
         """One image at a monotonic time in seconds."""

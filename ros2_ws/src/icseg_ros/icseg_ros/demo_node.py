@@ -14,7 +14,8 @@ from rclpy.node import Node
 from icseg.errors import IcsegError
 from icseg_ros.stop_signal import init_with_stop_signal
 
-WRONG_PARAMETER = 2
+EXIT_WRONG_PARAMETER = 2
+"""Exit status when a parameter is wrong: what a command line gives for wrong arguments."""
 
 
 class DemoNode(Node):
@@ -55,7 +56,7 @@ def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
             executor.spin_once(timeout_sec=0.2)
     except (IcsegError, ParameterException) as error:
         print(error, file=sys.stderr)
-        return WRONG_PARAMETER
+        return EXIT_WRONG_PARAMETER
     finally:
         if node is not None:
             node.finish()

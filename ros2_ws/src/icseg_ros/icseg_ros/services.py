@@ -34,6 +34,7 @@ _OUTCOMES = {
     StillOutcome.FAILED: _Codes.FAILED,
 }
 MAX_TIMEOUT_S = 600.0
+"""The longest ``timeout_s`` that ``~/segment`` takes."""
 NOT_ACTIVE = "the node is not active: ros2 lifecycle set it to active, or start it with autostart"
 
 
@@ -44,7 +45,7 @@ class Services:
         node: to live on.
         worker: the present worker; None while the node is not active.
         speech: the present speech interface; None while the node is not configured.
-        timeout_s: of ``~/segment`` when the request does not say.
+        timeout_s: how long ``~/segment`` may take when the request does not say.
         group: reentrant.
     """
 

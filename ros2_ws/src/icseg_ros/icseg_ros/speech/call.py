@@ -242,7 +242,7 @@ class ActionCaller:
 
 
 def _if_failed(on_ended: Callable[[Ended], None]) -> Callable[[Ended], None]:
-    """Of a call that another one took the place of: a server that hangs would else never be told of."""
+    """Takes the end of a call that another one replaced: a server that hangs would else never be told of."""
 
     def told(ended: Ended) -> None:
         if ended.outcome is Outcome.FAILED:
