@@ -7,7 +7,8 @@ from collections.abc import Callable
 from random import Random
 
 from ros2_ws.soak.faults import Surroundings
-from ros2_ws.soak.robot import Missed, Robot
+from ros2_ws.soak.listener import Missed
+from ros2_ws.soak.robot import Robot
 
 AMBIGUOUS = ("find the mug", "track the mug", "segment the mug")
 """Commands that fit two things. With a verb of search they are commands even while a question waits."""

@@ -13,7 +13,8 @@ from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 from benchmarks.ros_pictures import raw_message
 from ros2_ws.soak.episode_ends import AMBIGUOUS, CLEAR, ENDED_WITHIN_S, RIGHT, until_tracked
 from ros2_ws.soak.faults import Surroundings
-from ros2_ws.soak.robot import NODE, Missed, Robot
+from ros2_ws.soak.listener import NODE, Missed
+from ros2_ws.soak.robot import Robot
 
 GOAL, SERVED = ClarifySegment.Result, Segment.Response
 
@@ -140,7 +141,7 @@ def answer_without_a_question(around: Surroundings, chance: Random) -> str:
 
 
 def overlay_watched(around: Surroundings, chance: Random) -> str:
-    """Somebody looks at ~/overlay, raw and compressed, and at ~/candidates' label image, and goes again."""
+    """Somebody watches ~/overlay, raw and compressed, and the label image, and goes again."""
     robot = around.robot
     robot.track()
     seen: dict[str, int] = {}

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.ros_process import Process
-from ros2_ws.soak.robot import Missed, Robot
+from ros2_ws.soak.listener import Missed
+from ros2_ws.soak.robot import Robot
 
 SHOWN_WITHIN_S = 6.0
 """A fault must be seen so soon: the camera's patience of 2 s, and a report every second."""
@@ -46,7 +47,7 @@ def says(pattern: str) -> Sign:
     """The node says it in words that match."""
 
     def sign(robot: Robot, since: float, before: Mapping[str, str]) -> str:
-        for one in robot.shown_since(since):
+        for one in robot.reports_since(since):
             counter = _COUNTER_OF.get(one.where)
             is_new = counter is None or _number(robot.facts, counter) > _number(before, counter)
             if is_new and re.search(pattern, one.text):

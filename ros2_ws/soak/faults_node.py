@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from lifecycle_msgs.msg import Transition
 
 from ros2_ws.soak.faults import Act, Fault, Surroundings, counts, either, reads, says
-from ros2_ws.soak.robot import Missed
+from ros2_ws.soak.listener import Missed
 
 if TYPE_CHECKING:
     from ros2_ws.soak.speech import SoakSpeech

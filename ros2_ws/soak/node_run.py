@@ -22,7 +22,8 @@ from ros2_ws.soak.episodes import EPISODES
 from ros2_ws.soak.faults import Fault, Occurrence, Surroundings, inject
 from ros2_ws.soak.faults_camera import CAMERA_FAULTS
 from ros2_ws.soak.faults_node import NODE_FAULTS, POLICY_FAULTS, SPEECH_FAULTS
-from ros2_ws.soak.robot import Missed, Robot
+from ros2_ws.soak.listener import Missed
+from ros2_ws.soak.robot import Robot
 from ros2_ws.soak.tally import MemorySamples
 
 CHAT_SERVER = Path(__file__).resolve().parents[2] / "benchmarks" / "ros_chat_server.py"

@@ -71,7 +71,7 @@ class GoalRunner:
 
         Args:
             request: what was sent.
-            picture: to look at instead of the stream.
+            picture: to segment instead of the stream.
             live: the stream's session; None while the node takes no images.
             done: called once with how it ended.
             progress: called when the state or the question changed.
