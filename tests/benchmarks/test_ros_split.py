@@ -20,7 +20,13 @@ def rows() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     publishing = {"mask": 0.5, "publish_mask": 1.5, "target": 0.5, "publish": 0.5}
     masks = [
         # convert 3 + the stages above + 1 ms of its own, then 3 ms of publishing
-        {"stamp_ns": stamp, "is_live": True, "published_at": at + 0.130, "stages_ms": session, "publishing_ms": publishing}
+        {
+            "stamp_ns": stamp,
+            "is_live": True,
+            "published_at": at + 0.130,
+            "stages_ms": session,
+            "publishing_ms": publishing,
+        }
         for stamp, at in starts.items()
     ]
     node = {
