@@ -55,10 +55,10 @@ class Case:
         processes: 2 = camera and subscriber share one; 3 = each has its own.
         size: height x width, pixels.
         transport: raw rgb8, or compressed (JPEG).
-        reliability: of the camera's publisher.
+        reliability: what the camera's publisher offers.
         has_profile: the Fast DDS profile for images, in all processes.
-        threads: of the model's graphs.
-        rate_hz: of the camera.
+        threads: CPU threads of the model's graphs.
+        rate_hz: images that the camera sends a second.
     """
 
     processes: int

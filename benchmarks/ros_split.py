@@ -37,9 +37,9 @@ class MaskTimes:
     """One mask's way.
 
     Attributes:
-        stamp_ns: of its image.
+        stamp_ns: the stamp of its image.
         stages_ms: by the names of ``STAGES``.
-        age_ms: of the image when its processing began.
+        age_ms: how old the image was when its processing began.
         model_was_busy_ms: the part of ``wait`` in which the model had the image before.
     """
 

@@ -61,7 +61,7 @@ class Taken:
 
     Attributes:
         frame: its own copy of the pixels; ``index`` counts the images received, from 0.
-        header: of the message.
+        header: the message's header.
         jumped_back: the stream began anew since the last one that was taken: forget what was tracked.
         wait_ms: in the slot.
         convert_ms: message to RGB.

@@ -22,7 +22,7 @@ class DemoNode(Node):
     """A node that may end by itself.
 
     Attributes:
-        exit_code: of the process; set it to end. None = go on.
+        exit_code: what the process ends with; set it to end. None = go on.
         steady_clock: for timers: it goes on when the time of a simulation or a bag stands still.
     """
 
@@ -40,7 +40,7 @@ def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
 
     Args:
         make: makes it.
-        args: of the command line; those of the process when None.
+        args: the command line; the process's own when None.
 
     Returns:
         Its exit code; 0 after Ctrl-C or SIGTERM, 2 when a parameter is wrong or what it needs is missing (said on

@@ -99,7 +99,7 @@ class DepthInput:
 
         Args:
             mask: (H, W) bool, of the colour image.
-            stamp_ns: of that image.
+            stamp_ns: the stamp of that image.
             pixel_xy: column and row of the mask, e.g. of `icseg.mask_ops.native.distance_peak`.
 
         Returns:

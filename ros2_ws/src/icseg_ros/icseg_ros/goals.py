@@ -28,8 +28,8 @@ class GoalResult:
     Attributes:
         outcome: a code of ``ClarifySegment.Result``.
         reason: in words; empty when segmented.
-        dialogue_id, transcript, label: of its dialogue; empty when none began.
-        header: of the mask's image.
+        dialogue_id, transcript, label: what the dialogue's log says; empty when none began.
+        header: the header of the mask's image.
         thing: the target in it; None without one.
     """
 
@@ -48,7 +48,7 @@ class Goal:
 
     Attributes:
         logged: the session that it was given to.
-        ticket: of its command.
+        ticket: the ticket of its command.
         ends_at: by the worker's clock; None without a limit.
         done: called once, in the worker's thread.
         progress: called in the worker's thread when the state or the question changed.
@@ -65,7 +65,7 @@ class Goal:
 
         Args:
             event: any of the session's.
-            header: of the image that the event is about.
+            header: the header of the image that the event is about.
             is_picture: the goal brought its own picture: its first mask is its last.
         """
         is_own = event.ticket == self.ticket

@@ -49,7 +49,7 @@ class Speech:
         on_heard: final words of a person (``is_partial`` is False); words while the robot speaks, and unsure ones,
             are left out.
         on_spoken_error: what went wrong with a speech service and what to do.
-        callback_group: of the subscriptions.
+        callback_group: the subscriptions' callback group.
         clock: seconds, monotonic.
 
     Raises:
