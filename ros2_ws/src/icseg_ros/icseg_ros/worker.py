@@ -201,12 +201,11 @@ class Worker:
         """One step of a session, whose events go to every subscriber; whether there were any."""
         new = logged.step()
         for event in new:
-            if (
-                logged is self._live or logged is self._goals.picture_session
-            ):  # an event may end the goal and its picture
-                happened = self._happened(logged, event)
-                for subscriber in self._subscribers:
-                    subscriber.take(happened)
+            if logged not in (self._live, self._goals.picture_session):
+                break  # the event before this one ended the goal, and its picture with it
+            happened = self._happened(logged, event)
+            for subscriber in self._subscribers:
+                subscriber.take(happened)
         return bool(new)
 
     def _happened(self, logged: LoggedSession, event: events.Event) -> Happened:
