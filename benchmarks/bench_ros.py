@@ -32,12 +32,12 @@ from benchmarks.ros_split import case_numbers, frame_numbers, goals_of, mask_tim
 from benchmarks.timing import publish
 
 HERE = Path(__file__).resolve().parent
-SLOW_HZ = 5.0
+SLOW_RATE_HZ = 5.0
 """A camera that the model keeps up with on two cores: no image waits for it."""
-SETTLE_S = 0.5
-"""From the camera's last image until the node and the subscriber are ended."""
+WAIT_FOR_LAST_MASK_S = 0.5
+"""Seconds from the camera's last image until the node and the subscriber are ended."""
 GOALS_MS = {"480x640": 12.0, "720x1280": 25.0}
-"""For everything but the model, 95th percentile."""
+"""What everything but the model may take at each size, 95th percentile."""
 WHAT = (
     "milliseconds from the image's stamp (when the camera gives it to the middleware) to the mask at a subscriber, "
     "tracking one thing with the nano models; all processes on one machine and one clock. without_model: the mask's "
@@ -55,10 +55,10 @@ class Case:
         processes: 2 = camera and subscriber share one; 3 = each has its own.
         size: height x width, pixels.
         transport: raw rgb8, or compressed (JPEG).
-        reliability: of the camera's publisher.
+        reliability: what the camera's publisher offers.
         has_profile: the Fast DDS profile for images, in all processes.
-        threads: of the model's graphs.
-        rate_hz: of the camera.
+        threads: CPU threads of the model's graphs.
+        rate_hz: images that the camera sends a second.
     """
 
     processes: int
@@ -90,7 +90,7 @@ def all_cases(threads: int) -> list[Case]:
     ]
     apart = [case for case in cases if case.processes == 3]
     best_effort = [replace(case, reliability="best_effort") for case in apart if case.transport == "raw"]
-    slow = [replace(case, rate_hz=SLOW_HZ) for case in apart if case.has_profile]
+    slow = [replace(case, rate_hz=SLOW_RATE_HZ) for case in apart if case.has_profile]
     other = [replace(case, threads=3 - threads) for case in apart if case.has_profile and case.transport == "raw"]
     return [*cases, *best_effort, *slow, *other]
 
@@ -121,7 +121,7 @@ def stream(camera: Process, listener: Process, middle: Process, length: tuple[fl
     time.sleep(max(begin_s - time.monotonic(), 0))
     counted_from, before = time.monotonic(), {one: one.cpu_s() for one in (camera, middle, listener)}
     # a camera of its own process is gone when it has ended
-    time.sleep(max(began_at + sum(length) - SETTLE_S / 2 - time.monotonic(), 0))
+    time.sleep(max(began_at + sum(length) - WAIT_FOR_LAST_MASK_S / 2 - time.monotonic(), 0))
     seconds = time.monotonic() - counted_from
     used = {
         one.name: {
@@ -132,7 +132,7 @@ def stream(camera: Process, listener: Process, middle: Process, length: tuple[fl
         for one in (camera, middle, listener)
     }
     camera.wait_for("ended", sum(length) + 10)
-    time.sleep(SETTLE_S)
+    time.sleep(WAIT_FOR_LAST_MASK_S)
     for one in dict.fromkeys((middle, listener, camera)):
         one.interrupt()
     return {"begin_s": begin_s, "seconds": sum(length) - length[0], "processes": used}

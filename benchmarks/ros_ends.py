@@ -28,7 +28,7 @@ from benchmarks.ros_spin import init, spin_until
 PICTURES = 45
 """Three seconds of the recording: 125 MB of messages at 1280x720."""
 MASKS = "/clarify_segment/mask"
-MEETING_S = 1.0
+DISCOVERY_S = 1.0
 """What two participants take to meet on a busy machine, when the graph already shows both."""
 SHOWN_AT = 15
 """Number of the image in which the target is shown."""
@@ -88,7 +88,7 @@ class Camera(Node):
             if time.monotonic() > ends_at:
                 raise RuntimeError(f"{self._images.topic_name} or {MASKS} has no other end after {deadline_s:g} s")
             time.sleep(0.02)
-        time.sleep(MEETING_S)
+        time.sleep(DISCOVERY_S)
 
     def _show(self, place: int) -> None:
         x0, y0, x1, y1 = (round(side) for side in self._boxes[place])

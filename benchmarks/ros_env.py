@@ -11,11 +11,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PYTHON = ROOT / ".venv-ros" / "bin" / "python"
 SETUP = ROOT / "ros2_ws" / "install" / "setup.sh"
 NEEDED = ("rclpy", "icseg_msgs", "icseg_ros", "icseg")
-_AGAIN = "ICSEG_BENCHMARK_HAS_SOURCED"
-_OWN = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_PYTHON_CHECK_FIELDS")
+_WAS_SOURCED = "ICSEG_BENCHMARK_HAS_SOURCED"
+_DECIDED_HERE = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_PYTHON_CHECK_FIELDS")
 """What a shell may have set and a measurement must decide itself."""
-DOMAINS = 101
-"""Of ROS_DOMAIN_ID, from 1, that are free to use on every system."""
+FREE_DOMAINS = 101
+"""Values of ROS_DOMAIN_ID, from 1, that are free to use on every system."""
 
 
 def enter() -> None:
@@ -26,24 +26,24 @@ def enter() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if not missing:
         # a domain of its own: no other node may join in
-        os.environ.setdefault("ROS_DOMAIN_ID", str(os.getpid() % DOMAINS + 1))
+        os.environ.setdefault("ROS_DOMAIN_ID", str(os.getpid() % FREE_DOMAINS + 1))
         os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         return
-    if _AGAIN in os.environ:
+    if _WAS_SOURCED in os.environ:
         sys.exit(f"{SETUP} was sourced and there is still no {', '.join(missing)}: run `make ros` again")
     absent = [str(path.relative_to(ROOT)) for path in (PYTHON, SETUP) if not path.exists()]
     if absent:
         sys.exit(f"no {' and no '.join(absent)}: run `make ros` first, or source a ROS 2 workspace with icseg_ros")
     environment = {name: value for name, value in os.environ.items() if name != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
     again = ["sh", "-c", '. "$0" && exec "$@"', str(SETUP), str(PYTHON), *sys.orig_argv[1:]]
-    os.execvpe("sh", again, environment | {_AGAIN: "1"})
+    os.execvpe("sh", again, environment | {_WAS_SOURCED: "1"})
 
 
 def environment(*, has_profile: bool) -> dict[str, str]:
-    """Of a child process: this one's, with or without the Fast DDS profile for images."""
-    own = {name: value for name, value in os.environ.items() if name not in _OWN}
+    """The environment of a child process: this one's, with or without the Fast DDS profile for images."""
+    own = {name: value for name, value in os.environ.items() if name not in _DECIDED_HERE}
     if has_profile:
-        own |= dict.fromkeys(_OWN[:2], str(_profile()))
+        own |= dict.fromkeys(_DECIDED_HERE[:2], str(_profile()))
     return own
 
 
@@ -64,7 +64,7 @@ def node_executable() -> Path:
 
 
 def versions() -> dict[str, str]:
-    """Of ROS and its middleware, as far as they are known."""
+    """The versions of ROS and its middleware, as far as they are known."""
     import rclpy
 
     prefixes = [Path(prefix) for prefix in (*os.environ.get("AMENT_PREFIX_PATH", "").split(":"), sys.prefix) if prefix]

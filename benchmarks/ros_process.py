@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-END_S = 20.0
+PATIENCE_S = 20.0
+"""A process must have said what is waited for, or ended, so soon."""
 
 
 class Process:
@@ -58,7 +59,7 @@ class Process:
         """What it wrote so far."""
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, pattern: str, deadline_s: float = END_S) -> re.Match[str]:
+    def wait_for(self, pattern: str, deadline_s: float = PATIENCE_S) -> re.Match[str]:
         """The first place where what it writes matches a regular expression.
 
         Raises:
@@ -96,7 +97,7 @@ class Process:
             return 0.0
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def interrupt(self, deadline_s: float = END_S) -> int:
+    def interrupt(self, deadline_s: float = PATIENCE_S) -> int:
         """SIGINT, as Ctrl-C sends it; the exit status.
 
         Raises:

@@ -11,7 +11,8 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
-END_S = 2.0
+STOP_WITHIN_S = 2.0
+"""A callback that is running has so long to end when the node is stopped."""
 
 
 def init() -> threading.Event:
@@ -36,4 +37,4 @@ def spin_until(is_over: threading.Event, node: Node) -> None:
     spinner.start()
     is_over.wait()
     executor.shutdown()
-    spinner.join(END_S)
+    spinner.join(STOP_WITHIN_S)

@@ -6,7 +6,7 @@ Every mask's time from stamp to arrival is cut into stages that add up to it:
     wait           in the node's slot, until the worker has time
     convert        message -> RGB
     preprocess     resized and normalized for the model
-    model          the graphs of the tracker, and the detector when it looks whether the mask is still right
+    model          the graphs of the tracker, and the detector when the mask is rechecked
     postprocess    logits -> mask, box, area
     other          whatever else the node does before it publishes
     publish        mask -> message, given to the middleware
@@ -27,8 +27,8 @@ from benchmarks.timing import summary_ms
 STAGES = (
     "transport_in", "wait", "convert", "preprocess", "model", "postprocess", "other", "publish", "transport_out"
 )  # fmt: skip
-NO_MODEL = ("preprocess", "postprocess")
-"""Of the session's stages; all others are the model's."""
+STAGES_AROUND_THE_MODEL = ("preprocess", "postprocess")
+"""Those of the session's stages that are not the model's."""
 Rows = Mapping[str, Any]
 
 
@@ -37,9 +37,9 @@ class MaskTimes:
     """One mask's way.
 
     Attributes:
-        stamp_ns: of its image.
+        stamp_ns: the stamp of its image.
         stages_ms: by the names of ``STAGES``.
-        age_ms: of the image when its processing began.
+        age_ms: how old the image was when its processing began.
         model_was_busy_ms: the part of ``wait`` in which the model had the image before.
     """
 
@@ -73,16 +73,16 @@ def mask_times(camera: Rows, node: Rows, listener: Rows, begin_s: float) -> list
     out = []
     free_at = 0.0
     for mask in node["masks"]:
-        stamp, spent = mask["stamp_ns"], mask["spent_ms"]
-        publish_began_at = mask["published_at"] - sum(spent.values()) / 1e3
+        stamp, publishing = mask["stamp_ns"], mask["publishing_ms"]
+        publish_began_at = mask["published_at"] - sum(publishing.values()) / 1e3
         was_free_at, free_at = free_at, publish_began_at - mask["stages_ms"].get("postprocess", 0.0) / 1e3
         if not mask["is_live"] or stamp not in sent or stamp not in heard:
             continue
         came_at, wait_ms, convert_ms = images[stamp]
         session = mask["stages_ms"]
-        model_ms = sum(value for name, value in session.items() if name not in NO_MODEL)
-        pre_ms, post_ms = (session.get(name, 0.0) for name in NO_MODEL)
-        publish_ms = spent["mask"] + spent["publish_mask"]
+        model_ms = sum(value for name, value in session.items() if name not in STAGES_AROUND_THE_MODEL)
+        pre_ms, post_ms = (session.get(name, 0.0) for name in STAGES_AROUND_THE_MODEL)
+        publish_ms = publishing["mask"] + publishing["publish_mask"]
         in_node_ms = (publish_began_at - came_at) * 1e3
         stages = {
             "transport_in": (came_at - sent[stamp]) * 1e3,

@@ -40,11 +40,11 @@ class TimedTraffic(Traffic):
         self.images[taken.frame.stamp_ns] = (taken.received_at, taken.wait_ms, taken.convert_ms)
         super().took(taken)
 
-    def published(self, event: events.Tracked, spent_ms: Mapping[str, float]) -> None:
+    def published(self, event: events.Tracked, publishing_ms: Mapping[str, float]) -> None:
         """A mask went out."""
         row = {"stamp_ns": event.stamp_ns, "is_live": event.is_live, "published_at": time.monotonic()}
-        self.masks.append(row | {"stages_ms": dict(event.timings_ms), "spent_ms": dict(spent_ms)})
-        super().published(event, spent_ms)
+        self.masks.append(row | {"stages_ms": dict(event.timings_ms), "publishing_ms": dict(publishing_ms)})
+        super().published(event, publishing_ms)
 
 
 class TimedNode(ClarifySegmentNode):

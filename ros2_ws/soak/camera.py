@@ -19,12 +19,12 @@ from sensor_msgs.msg import Image
 from benchmarks.ros_pictures import FRAME_ID, Picture, load_pictures, raw_message, to_and_fro
 from ros2_ws.soak.checks import MaskChecks
 
-PICTURES = 45
-"""Of the recording's beginning: both mugs are in sight."""
+PICTURES_PLAYED = 45
+"""So many pictures from the recording's beginning are shown to and fro: both mugs are in sight in them."""
 HW = (480, 640)
 PERIOD_NS = 33_333_333
 READABLE = ("rgb8", "bgr8", "mono8")
-SHOTS_KEPT = 256
+SENT_KEPT = 256
 
 
 @dataclass
@@ -33,11 +33,11 @@ class Manner:
 
     Attributes:
         is_running: images are sent at all.
-        hw: size of the images.
-        encoding: of ``READABLE``, or a name that the node does not know.
+        hw: height and width of the images, pixels.
+        encoding: one of ``READABLE``, or a name that the node does not know.
         is_truncated: a quarter of the data is missing.
         has_stamps: else they are zero.
-        copies: of each image, with the same stamp.
+        copies: how often each image is sent, with the same stamp.
         per_period: images in a camera period.
     """
 
@@ -54,11 +54,11 @@ class SoakCamera:
     """Sends until it is closed.
 
     Args:
-        node: its publisher's.
+        node: publishes the images.
         checks: the ledger.
 
     Attributes:
-        manner: see there.
+        manner: how images are sent at the moment.
     """
 
     def __init__(self, node: Node, checks: MaskChecks) -> None:
@@ -68,7 +68,7 @@ class SoakCamera:
         self._pictures: dict[tuple[int, int], list[Picture]] = {}
         self._stamp_ns = time.time_ns() // PERIOD_NS * PERIOD_NS
         self._number = 0
-        self._shots: deque[tuple[int, Picture]] = deque(maxlen=SHOTS_KEPT)
+        self._newest_sent: deque[tuple[int, Picture]] = deque(maxlen=SENT_KEPT)
         self._publisher = self._open("reliable")
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="camera")
@@ -89,7 +89,7 @@ class SoakCamera:
         Raises:
             IndexError: none was sent.
         """
-        return self._shots[-1]
+        return self._newest_sent[-1]
 
     def reset(self) -> None:
         """Well-behaved again: the size stays."""
@@ -146,7 +146,7 @@ class SoakCamera:
     def _send(self, publisher: Publisher, stamp_ns: int, hw: tuple[int, int]) -> None:
         manner = self.manner
         if hw not in self._pictures:
-            self._pictures[hw] = load_pictures(hw, PICTURES)
+            self._pictures[hw] = load_pictures(hw, PICTURES_PLAYED)
         pictures = self._pictures[hw]
         picture = pictures[to_and_fro(self._number, len(pictures))]
         self._number += 1
@@ -160,4 +160,4 @@ class SoakCamera:
         self._checks.send(stamp, hw, is_readable=is_readable)
         publisher.publish(message)
         if is_readable:
-            self._shots.append((stamp, picture))
+            self._newest_sent.append((stamp, picture))

@@ -19,7 +19,7 @@ TWICE = "the same stamp twice for one target"
 REORDERED = "a stamp before the one before it"
 OF_OLD_STREAM = "of an old stream after one of the new"
 RULES = (NEVER_SENT, OF_NO_IMAGE, OTHER_SIZE, TWICE, REORDERED, OF_OLD_STREAM)
-TEXTS_KEPT = 20
+VIOLATION_TEXTS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class MaskChecks:
 
     def _break(self, rule: str, text: str) -> None:
         self.broken[rule] += 1
-        if len(self.texts) < TEXTS_KEPT:
+        if len(self.texts) < VIOLATION_TEXTS_KEPT:
             self.texts.append(text)
 
     def _judge(self, stamp_ns: int, hw: tuple[int, int]) -> str:

@@ -8,27 +8,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from benchmarks.ros_process import Process
-from ros2_ws.soak.robot import Missed, Robot
+from ros2_ws.soak.listener import Missed
+from ros2_ws.soak.robot import Robot
 
-SHOWN_S = 6.0
-"""Within so long a fault must be seen: the camera's patience of 2 s, and a report every second."""
-RECOVERED_S = 10.0
-"""Within so long after a fault's end masks must flow again."""
+SHOWN_WITHIN_S = 6.0
+"""A fault must be seen so soon: the camera's patience of 2 s, and a report every second."""
+RECOVERED_WITHIN_S = 10.0
+"""Masks must flow again so soon after a fault's end."""
 RECOVERY_WORDS = "find the purple mug"
-"""One thing only, for both policies."""
-_COUNTERS = {"/diagnostics masks": "masks/faults", "/diagnostics speech": "speech/errors"}
-"""These texts stay for a while: they count as new only when their counter went on."""
+"""Words that fit one thing only, for both policies."""
+_COUNTER_OF = {"/diagnostics masks": "masks/faults", "/diagnostics speech": "speech/errors"}
+"""A text in these places stays for a while: it counts as new only when the counter beside it went on."""
 
 
 @dataclass
-class Stage:
-    """What a fault can act on.
+class Surroundings:
+    """What is around the node, and a fault can act on.
 
     Attributes:
         robot: everything but the node.
         speech: the speech service, ``speech.SoakSpeech``; None when its test types are not built.
         start_server: starts the policy server; None where the policy needs none.
-        server: it.
+        server: the policy server that runs.
     """
 
     robot: Robot
@@ -39,15 +40,15 @@ class Stage:
 
 Sign = Callable[[Robot, float, Mapping[str, str]], str]
 """Given the robot, when the fault began, and the facts before it: in which words it shows; empty = not yet."""
-Act = Callable[[Stage], None]
+Act = Callable[[Surroundings], None]
 
 
 def says(pattern: str) -> Sign:
-    """The node tells it in words that match."""
+    """The node says it in words that match."""
 
     def sign(robot: Robot, since: float, before: Mapping[str, str]) -> str:
-        for one in robot.shown_since(since):
-            counter = _COUNTERS.get(one.where)
+        for one in robot.reports_since(since):
+            counter = _COUNTER_OF.get(one.where)
             is_new = counter is None or _number(robot.facts, counter) > _number(before, counter)
             if is_new and re.search(pattern, one.text):
                 return f"{one.where}: {one.text}"
@@ -88,7 +89,7 @@ def _number(facts: Mapping[str, str], key: str) -> float:
     return float(facts.get(key) or 0)
 
 
-def nothing(stage: Stage) -> None:
+def nothing(around: Surroundings) -> None:
     """Do nothing."""
 
 
@@ -112,7 +113,7 @@ class Fault:
     sign: Sign
     end: Act = nothing
     lasts_s: float = 2.0
-    shown_within_s: float = SHOWN_S
+    shown_within_s: float = SHOWN_WITHIN_S
     recovers: str = "by itself"
 
 
@@ -137,27 +138,27 @@ class Occurrence:
     problems: tuple[str, ...] = field(default=())
 
 
-def inject(stage: Stage, fault: Fault, began_at: float) -> Occurrence:
+def inject(around: Surroundings, fault: Fault, began_at: float) -> Occurrence:
     """Track, break, look for the sign, mend, and track again."""
-    robot, problems = stage.robot, []
+    robot, problems = around.robot, []
     try:
         robot.track()
     except Missed as missed:
         problems.append(f"before it: {missed}")
     n_reports = robot.n_diagnostics
     # counters are compared with a report of before the fault
-    _try(problems, lambda: robot.until(lambda: robot.n_diagnostics > n_reports, "/diagnostics", SHOWN_S))
+    _try(problems, lambda: robot.until(lambda: robot.n_diagnostics > n_reports, "/diagnostics", SHOWN_WITHIN_S))
     facts, since = dict(robot.facts), time.monotonic()
     at_s = since - began_at
     shown, shown_at = "", since
-    _try(problems, lambda: fault.begin(stage))
+    _try(problems, lambda: fault.begin(around))
     try:
         shown = robot.until(lambda: fault.sign(robot, since, facts), "a sign of it", fault.shown_within_s)
         shown_at = time.monotonic()
     except Missed as missed:
         problems.append(str(missed))
     time.sleep(max(since + fault.lasts_s - time.monotonic(), 0.0))
-    _try(problems, lambda: fault.end(stage))
+    _try(problems, lambda: fault.end(around))
     ended_at = time.monotonic()
     recovered: list[float] = []
     _try(problems, lambda: recovered.append(_recover(robot, fault.recovers, ended_at)))
@@ -173,8 +174,8 @@ def inject(stage: Stage, fault: Fault, began_at: float) -> Occurrence:
 
 def _recover(robot: Robot, how: str, since: float) -> float:
     if how == "by itself":
-        return robot.wait_for_flow(since, RECOVERED_S)
-    return robot.track(RECOVERY_WORDS if how == "words" else "", RECOVERED_S)
+        return robot.wait_for_flow(since, RECOVERED_WITHIN_S)
+    return robot.track(RECOVERY_WORDS if how == "words" else "", RECOVERED_WITHIN_S)
 
 
 def _try(problems: list[str], do: Callable[[], object]) -> None:

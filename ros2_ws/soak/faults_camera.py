@@ -5,60 +5,60 @@ from __future__ import annotations
 import time
 
 from ros2_ws.soak.camera import HW
-from ros2_ws.soak.faults import Act, Fault, Stage, counts, either, reads, says
+from ros2_ws.soak.faults import Act, Fault, Surroundings, counts, either, reads, says
 
 SIZES = (HW, (360, 640), (240, 320))
 """None larger than the first: what the node keeps of the stream stays below one bound."""
-LOOP_S, HOUR_S = 5.0, 3600.0
-BURST, LATE = 60, 10
+BAG_LENGTH_S, CLOCK_ERROR_S = 5.0, 3600.0
+IMAGES_OF_A_BURST, LATE_IMAGES = 60, 10
 
 
 def _manner(**changes: object) -> Act:
-    def act(stage: Stage) -> None:
+    def act(around: Surroundings) -> None:
         for name, value in changes.items():
-            setattr(stage.robot.camera.manner, name, value)
+            setattr(around.robot.camera.manner, name, value)
 
     return act
 
 
-def _mend(stage: Stage) -> None:
-    stage.robot.camera.reset()
+def _mend(around: Surroundings) -> None:
+    around.robot.camera.reset()
 
 
-def _change_size(stage: Stage) -> None:
-    manner = stage.robot.camera.manner
+def _change_size(around: Surroundings) -> None:
+    manner = around.robot.camera.manner
     manner.hw = SIZES[(SIZES.index(manner.hw) + 1) % len(SIZES)]
 
 
 def _leave(reliability: str) -> Act:
-    return lambda stage: stage.robot.camera.offer(reliability)
+    return lambda around: around.robot.camera.offer(reliability)
 
 
-def _burst(stage: Stage) -> None:
-    for _ in range(BURST):
-        stage.robot.camera.send_one()
+def _burst(around: Surroundings) -> None:
+    for _ in range(IMAGES_OF_A_BURST):
+        around.robot.camera.send_one()
         time.sleep(0.001)
 
 
-def _strays(stage: Stage) -> None:
-    for _ in range(BURST // 2):
-        stage.robot.camera.send_one((120, 160))
+def _strays(around: Surroundings) -> None:
+    for _ in range(IMAGES_OF_A_BURST // 2):
+        around.robot.camera.send_one((120, 160))
         time.sleep(1 / 30)
 
 
-def _late(stage: Stage) -> None:
-    for _ in range(LATE):
-        stage.robot.camera.send_one(late_s=0.3)
-        time.sleep(1 / LATE)
+def _late(around: Surroundings) -> None:
+    for _ in range(LATE_IMAGES):
+        around.robot.camera.send_one(late_s=0.3)
+        time.sleep(1 / LATE_IMAGES)
 
 
-_UNREADABLE = "yuv422_yuy2"
-_FORWARD = Fault(
+_UNREADABLE_ENCODING = "yuv422_yuy2"
+_CLOCK_JUMPS = Fault(
     "clock_jumps_forward_and_back",
-    f"stamps {HOUR_S:g} s ahead, and after 2 s back again",
-    lambda stage: stage.robot.camera.set_forward(HOUR_S),
+    f"stamps {CLOCK_ERROR_S:g} s ahead, and after 2 s back again",
+    lambda around: around.robot.camera.set_forward(CLOCK_ERROR_S),
     counts("masks/masks"),
-    end=lambda stage: stage.robot.camera.set_back(HOUR_S),
+    end=lambda around: around.robot.camera.set_back(CLOCK_ERROR_S),
     recovers="box",
 )
 
@@ -82,9 +82,9 @@ CAMERA_FAULTS = (
     Fault("camera_sends_mono8", "mono8", _manner(encoding="mono8"), reads("camera/encoding", "mono8"), end=_mend),
     Fault(
         "camera_sends_unknown_encoding",
-        f"{_UNREADABLE} for 3 s",
-        _manner(encoding=_UNREADABLE),
-        says(_UNREADABLE),
+        f"{_UNREADABLE_ENCODING} for 3 s",
+        _manner(encoding=_UNREADABLE_ENCODING),
+        says(_UNREADABLE_ENCODING),
         end=_mend,
         lasts_s=3.0,
     ),
@@ -112,15 +112,15 @@ CAMERA_FAULTS = (
     ),
     Fault(
         "bag_loops",
-        f"the stamps of {LOOP_S:g} s ago come again, to the nanosecond",
-        lambda stage: stage.robot.camera.set_back(LOOP_S),
+        f"the stamps of {BAG_LENGTH_S:g} s ago come again, to the nanosecond",
+        lambda around: around.robot.camera.set_back(BAG_LENGTH_S),
         says(r"started anew|stamps went back"),
         recovers="box",
     ),
-    _FORWARD,
+    _CLOCK_JUMPS,
     Fault(
         "images_out_of_order",
-        f"{LATE} images within a second with stamps 0.3 s old",
+        f"{LATE_IMAGES} images within a second with stamps 0.3 s old",
         _late,
         counts("camera/stamps that went back"),
     ),
@@ -141,7 +141,7 @@ CAMERA_FAULTS = (
     ),
     Fault(
         "burst_of_images",
-        f"{BURST} images within 0.1 s",
+        f"{IMAGES_OF_A_BURST} images within 0.1 s",
         _burst,
         either(counts("camera/overwritten by a newer one"), counts("camera/over max_rate_hz")),
     ),

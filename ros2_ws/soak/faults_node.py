@@ -7,39 +7,40 @@ from typing import TYPE_CHECKING, cast
 
 from lifecycle_msgs.msg import Transition
 
-from ros2_ws.soak.faults import Act, Fault, Stage, counts, either, reads, says
-from ros2_ws.soak.robot import Missed
+from ros2_ws.soak.faults import Act, Fault, Surroundings, counts, either, reads, says
+from ros2_ws.soak.listener import Missed
 
 if TYPE_CHECKING:
     from ros2_ws.soak.speech import SoakSpeech
 
 AMBIGUOUS = "find the mug"
+"""A command that fits two things."""
 OUT_OF_RANGE = (("camera.max_rate_hz", -1.0), ("publish.jpeg_quality", 0), ("depth.max_offset_s", 7.5))
 FIXED = (("model.threads", 3), ("session.dialogue.max_questions", 1), ("speech.holdoff_s", 1.0))
-SLOW_HZ = 5.0
+LOWERED_RATE_HZ = 5.0
 
 
 def _transitions(*numbers: int) -> Act:
-    def act(stage: Stage) -> None:
+    def act(around: Surroundings) -> None:
         for number in numbers:
-            stage.robot.change_state(number)
+            around.robot.change_state(number)
 
     return act
 
 
 def _enable(is_enabled: bool) -> Act:
-    return lambda stage: stage.robot.call("enable", data=is_enabled)
+    return lambda around: around.robot.call("enable", data=is_enabled)
 
 
-def _set_bad_parameters(stage: Stage) -> None:
+def _set_bad_parameters(around: Surroundings) -> None:
     for name, value in (*OUT_OF_RANGE, *FIXED):
-        if not stage.robot.set_parameter(name, value):
+        if not around.robot.set_parameter(name, value):
             raise Missed(f"{name} = {value}: was not refused")
 
 
 def _set_rate(rate_hz: float) -> Act:
-    def act(stage: Stage) -> None:
-        if reason := stage.robot.set_parameter("camera.max_rate_hz", rate_hz):
+    def act(around: Surroundings) -> None:
+        if reason := around.robot.set_parameter("camera.max_rate_hz", rate_hz):
             raise Missed(f"camera.max_rate_hz = {rate_hz}: {reason}")
 
     return act
@@ -73,7 +74,7 @@ NODE_FAULTS = (
     Fault(
         "reset",
         "~/reset in the middle of tracking",
-        lambda stage: stage.robot.call("reset"),
+        lambda around: around.robot.call("reset"),
         says(r"^idle"),
         recovers="box",
     ),
@@ -85,37 +86,37 @@ NODE_FAULTS = (
     ),
     Fault(
         "parameter_changed",
-        f"camera.max_rate_hz {SLOW_HZ:g} for 2 s",
-        _set_rate(SLOW_HZ),
+        f"camera.max_rate_hz {LOWERED_RATE_HZ:g} for 2 s",
+        _set_rate(LOWERED_RATE_HZ),
         counts("camera/over max_rate_hz"),
         end=_set_rate(30.0),
     ),
 )
 
 
-def _speech(stage: Stage) -> SoakSpeech:
-    return cast("SoakSpeech", stage.speech)
+def _speech(around: Surroundings) -> SoakSpeech:
+    return cast("SoakSpeech", around.speech)
 
 
 def _ask_with(prepare: Callable[[SoakSpeech], None]) -> Act:
-    def act(stage: Stage) -> None:
-        prepare(_speech(stage))
-        stage.robot.ask_for(AMBIGUOUS)
-        stage.robot.answer("the purple one")
+    def act(around: Surroundings) -> None:
+        prepare(_speech(around))
+        around.robot.ask_for(AMBIGUOUS)
+        around.robot.answer("the purple one")
 
     return act
 
 
 def _ask_and_wait_with(prepare: Callable[[SoakSpeech], None]) -> Act:
-    def act(stage: Stage) -> None:
-        prepare(_speech(stage))
-        stage.robot.ask_for(AMBIGUOUS)
+    def act(around: Surroundings) -> None:
+        prepare(_speech(around))
+        around.robot.ask_for(AMBIGUOUS)
 
     return act
 
 
-def _mend_speech(stage: Stage) -> None:
-    speech = _speech(stage)
+def _mend_speech(around: Surroundings) -> None:
+    speech = _speech(around)
     speech.error = ""
     speech.hang(False)
     speech.open()
@@ -161,54 +162,54 @@ SPEECH_FAULTS = (
 )
 
 
-def _mode(mode: str) -> Act:
-    def act(stage: Stage) -> None:
-        assert stage.server is not None, "only with a policy server"
-        stage.server.tell(mode)
-        stage.robot.say(AMBIGUOUS)
+def _ask_in_mode(mode: str) -> Act:
+    def act(around: Surroundings) -> None:
+        assert around.server is not None, "only with a policy server"
+        around.server.tell(mode)
+        around.robot.say(AMBIGUOUS)
 
     return act
 
 
-def _answers_again(stage: Stage) -> None:
-    assert stage.server is not None, "only with a policy server"
-    stage.server.tell("answers")
+def _let_server_answer(around: Surroundings) -> None:
+    assert around.server is not None, "only with a policy server"
+    around.server.tell("answers")
 
 
-def _kill(stage: Stage) -> None:
-    assert stage.server is not None, "only with a policy server"
-    stage.server.kill()
-    stage.robot.say(AMBIGUOUS)
+def _kill_server(around: Surroundings) -> None:
+    assert around.server is not None, "only with a policy server"
+    around.server.kill()
+    around.robot.say(AMBIGUOUS)
 
 
-def _start_again(stage: Stage) -> None:
-    assert stage.server is not None, "only with a policy server"
-    assert stage.start_server is not None, "whoever has a server can start it"
-    stage.server.kill()
-    stage.server = stage.start_server()
+def _restart_server(around: Surroundings) -> None:
+    assert around.server is not None, "only with a policy server"
+    assert around.start_server is not None, "whoever has a server can start it"
+    around.server.kill()
+    around.server = around.start_server()
 
 
-def _stop_while_it_hangs(stage: Stage) -> None:
-    _mode("hangs")(stage)
-    stage.robot.until(lambda: stage.robot.state.name == "thinking", "thinking", 5.0)
-    stage.robot.say("stop")
+def _stop_while_it_hangs(around: Surroundings) -> None:
+    _ask_in_mode("hangs")(around)
+    around.robot.until(lambda: around.robot.state.name == "thinking", "thinking", 5.0)
+    around.robot.say("stop")
 
 
 POLICY_FAULTS = (
     Fault(
         "policy_server_killed",
         "SIGKILL; a command meanwhile; started again",
-        _kill,
+        _kill_server,
         says(r"127\.0\.0\.1.*(refused|start|unreachable)"),
-        end=_start_again,
+        end=_restart_server,
         recovers="words",
     ),
     Fault(
         "policy_server_hangs",
         "takes the request and says nothing",
-        _mode("hangs"),
+        _ask_in_mode("hangs"),
         says(r"no (first )?token|did not|within|too slow"),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=10.0,
         recovers="words",
     ),
@@ -217,52 +218,52 @@ POLICY_FAULTS = (
         "the same, and the person says stop",
         _stop_while_it_hangs,
         says(r"^idle"),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=3.0,
         recovers="words",
     ),
     Fault(
         "policy_server_talks_nonsense",
         "replies outside the protocol",
-        _mode("nonsense"),
+        _ask_in_mode("nonsense"),
         says(r"repl(y|ies)"),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=10.0,
         recovers="words",
     ),
     Fault(
         "policy_server_dies_in_a_reply",
         "the process ends in the middle of a reply; started again",
-        _mode("dies"),
+        _ask_in_mode("dies"),
         says(r"broke|closed|ended|refused|in the middle"),
-        end=_start_again,
+        end=_restart_server,
         shown_within_s=10.0,
         recovers="words",
     ),
     Fault(
         "policy_server_fails",
         "HTTP 500",
-        _mode("fails"),
+        _ask_in_mode("fails"),
         says(r"500"),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=10.0,
         recovers="words",
     ),
     Fault(
         "policy_server_never_ends",
         "a reply without end",
-        _mode("endless"),
+        _ask_in_mode("endless"),
         says(r"no action within"),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=20.0,
         recovers="words",
     ),
     Fault(
         "policy_server_slow",
         "1.5 s before the first token",
-        _mode("slow"),
+        _ask_in_mode("slow"),
         either(says(r"^asking"), reads("masks/state", "asking")),
-        end=_answers_again,
+        end=_let_server_answer,
         shown_within_s=10.0,
         recovers="words",
     ),

@@ -1,4 +1,4 @@
-"""The robot around the node in a soak: camera, ears, mouth and hands; everything that was heard, with its time.
+"""The robot around the node in a soak: camera, ears, mouth and hands.
 
 Knows topics and services; what is done with them, and what should come of it, is the faults' and the episodes'.
 """
@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
 from icseg_msgs.action import ClarifySegment
-from icseg_msgs.msg import DialogueState, Question, RoiStamped, Target
+from icseg_msgs.msg import DialogueState, Question, RoiStamped
 from icseg_msgs.srv import Answer, Segment
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
@@ -29,82 +26,39 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from ros2_ws.soak.camera import SoakCamera
-from ros2_ws.soak.checks import MaskChecks
+from ros2_ws.soak.listener import MASKS_OF_A_FLOW, NODE, TRACKED_WITHIN_S, Listener, Missed
 
-NODE = "/clarify_segment"
-LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 THREADS = 4
-KEPT = 400
-CALL_S = 10.0
-FLOWING = 5
-"""So many masks are a flow."""
-TRACK_S = 15.0
-AGAIN_S = 2.0
-"""After so long a person says again what had no effect: a node that was just activated has seen no image."""
-POLL_S = 0.1
-
-T = TypeVar("T")
+"""Threads of the robot's executor: a service's response and a mask must not wait for each other."""
+CALL_WITHIN_S = 10.0
+"""A service must have answered so soon."""
+SAID_AGAIN_AFTER_S = 2.0
+"""A person says again what had no effect for so long: a node that was just activated has seen no image."""
 
 
-class Missed(Exception):  # something that should have come did not: an outcome, not an error
-    """It did not happen in time; the text says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A text in which the node told of something.
-
-    Attributes:
-        at: monotonic seconds.
-        where: topic, and the part of a diagnostic.
-        text: what it said.
-    """
-
-    at: float
-    where: str
-    text: str
-
-
-class Robot:
+class Robot(Listener):
     """Everything but the node under test, which is a process of its own.
 
     Attributes:
-        camera: see there.
-        checks: of every mask.
-        state: the newest ~/dialogue.
-        question: the newest ~/question.
-        facts: values of the newest /diagnostics, "camera/received" -> text.
-        n_diagnostics: reports heard.
+        node: the robot's own node.
+        camera: the camera that the node under test sees through.
     """
 
     def __init__(self) -> None:
         self._context = Context()
         rclpy.init(context=self._context)
-        self.node = Node("robot", context=self._context)
-        self.checks = MaskChecks()
-        self.state, self.question = DialogueState(), Question()
-        self.facts: dict[str, str] = {}
-        self.n_diagnostics = 0
-        self._is_over, self._changed = False, threading.Condition()
-        self._shown: deque[Shown] = deque(maxlen=KEPT)
-        self._masks: deque[float] = deque(maxlen=KEPT)
-        node, group = self.node, ReentrantCallbackGroup()
+        self.node = node = Node("robot", context=self._context)
+        group = ReentrantCallbackGroup()
+        super().__init__(node, group)
+        self._is_over = False
         self.camera = SoakCamera(node, self.checks)
         self._command = node.create_publisher(String, "command", 10)
         self._answer = node.create_publisher(String, "answer", 10)
         self._roi = node.create_publisher(RoiStamped, "target_roi", 10)
-        node.create_subscription(Image, f"{NODE}/mask", self._on_mask, 50)
-        node.create_subscription(Target, f"{NODE}/target", self._on_target, 50)
-        node.create_subscription(DialogueState, f"{NODE}/dialogue", self._on_dialogue, LATCHED, callback_group=group)
-        node.create_subscription(Question, f"{NODE}/question", self._on_question, LATCHED, callback_group=group)
-        node.create_subscription(String, f"{NODE}/say", self._on_say, 10, callback_group=group)
-        node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10, callback_group=group)
         self._services = {
             name: node.create_client(kind, f"{NODE}/{name}", callback_group=group)
             for name, kind in (
@@ -148,7 +102,7 @@ class Robot:
         message.roi.width, message.roi.height = x1 - x0, y1 - y0
         self._roi.publish(message)
 
-    def call(self, name: str, deadline_s: float = CALL_S, **fields: Any) -> Any:
+    def call(self, name: str, deadline_s: float = CALL_WITHIN_S, **fields: Any) -> Any:
         """A service's response.
 
         Raises:
@@ -178,56 +132,22 @@ class Robot:
         if result.successful:
             return ""
         with self._changed:
-            self._show("~/set_parameters", result.reason)
+            self._report("~/set_parameters", result.reason)
         return str(result.reason)
 
-    def send_goal(self, deadline_s: float = CALL_S, **fields: Any) -> Any:
+    def send_goal(self, deadline_s: float = CALL_WITHIN_S, **fields: Any) -> Any:
         """The handle of a goal of the action, accepted or not."""
         if not self._action.wait_for_server(deadline_s):
             raise Missed("no action ~/clarify_segment")
         future = self._action.send_goal_async(ClarifySegment.Goal(**{"max_turns": -1, **fields}))
         return self.until(lambda: future.done() and future.result(), "a reply to the goal", deadline_s)
 
-    def goal_result(self, handle: Any, deadline_s: float = TRACK_S) -> Any:
+    def goal_result(self, handle: Any, deadline_s: float = TRACKED_WITHIN_S) -> Any:
         """How a goal ended."""
         future = handle.get_result_async()
         return self.until(lambda: future.done() and future.result(), "the end of the goal", deadline_s).result
 
-    def until(self, holds: Callable[[], T | None], what: str, deadline_s: float) -> T:
-        """What it returns as soon as that is true.
-
-        Raises:
-            Missed: it never was.
-        """
-        ends_at = time.monotonic() + deadline_s
-        with self._changed:
-            while not (value := holds()):
-                if time.monotonic() > ends_at:
-                    state = f"{self.state.name}, {self.state.reason}".rstrip(", ")
-                    raise Missed(f"{what}: not within {deadline_s:.1f} s; the state is {state!r}")
-                self._changed.wait(POLL_S)
-        return value
-
-    def shown_since(self, at: float) -> list[Shown]:
-        """All that the node told since then."""
-        with self._changed:
-            return [one for one in self._shown if one.at >= at]
-
-    def masks_since(self, at: float) -> int:
-        """Masks that came since then."""
-        with self._changed:
-            return sum(came_at >= at for came_at in self._masks)
-
-    def wait_for_flow(self, since: float, deadline_s: float = TRACK_S) -> float:
-        """Until masks flow since then; when they did.
-
-        Raises:
-            Missed: they do not.
-        """
-        self.until(lambda: self.masks_since(since) >= FLOWING, "masks", deadline_s)
-        return time.monotonic()
-
-    def track(self, words: str = "", deadline_s: float = TRACK_S) -> float:
+    def track(self, words: str = "", deadline_s: float = TRACKED_WITHIN_S) -> float:
         """Show the target, or say which one, until it is tracked; when it was.
 
         What is not taken up, or fails (what was said before a stream began anew is forgotten), is done again.
@@ -247,7 +167,7 @@ class Robot:
             self.say(words)
         else:
             self.point()
-        left_s = max(min(ends_at - time.monotonic(), AGAIN_S), 0.1)
+        left_s = max(min(ends_at - time.monotonic(), SAID_AGAIN_AFTER_S), 0.1)
         try:
             return self.until(lambda: self.state.dialogue_id not in ("", before), "a dialogue", left_s)
         except Missed:
@@ -260,11 +180,11 @@ class Robot:
         def ends() -> str:
             if self.state.state == DialogueState.FAILED:
                 return "failed"
-            return "masks" if self.masks_since(since) >= FLOWING else ""
+            return "masks" if self.masks_since(since) >= MASKS_OF_A_FLOW else ""
 
         return self.until(ends, "masks", max(ends_at - since, 0.1)) == "masks"
 
-    def ask_for(self, words: str, deadline_s: float = TRACK_S) -> Question:
+    def ask_for(self, words: str, deadline_s: float = TRACKED_WITHIN_S) -> Question:
         """Say something ambiguous; the question that comes of it.
 
         Raises:
@@ -274,61 +194,8 @@ class Robot:
         self.say(words)
         return self.wait_for_question(before, f"a question about {words!r}", deadline_s)
 
-    def wait_for_question(self, before: Question, what: str, deadline_s: float = TRACK_S) -> Question:
-        """The next question after that one."""
-
-        def comes() -> Question | None:
-            question = self.question
-            is_new = (question.dialogue_id, question.question_id) != (before.dialogue_id, before.question_id)
-            return question if question.text and is_new else None
-
-        return self.until(comes, what, deadline_s)
-
-    def forget_node(self) -> None:
-        """Another process takes the node's place: its counts begin anew."""
-        with self._changed:
-            self.state, self.question, self.n_diagnostics = DialogueState(), Question(), 0
-            self.facts.clear()
-
     def _spin(self) -> None:
         while self._context.ok() and not self._is_over:
             # what is destroyed meanwhile, as a driver's publisher or an action of the speech service, trips rclpy 7
             with suppress(InvalidHandle, rclpy_implementation.RCLError, ExternalShutdownException):
                 self._executor.spin()
-
-    def _on_mask(self, message: Image) -> None:
-        stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
-        self.checks.mask(stamp, (message.height, message.width))
-        with self._changed:
-            self._masks.append(time.monotonic())
-            self._changed.notify_all()
-
-    def _on_target(self, message: Target) -> None:
-        stamp = message.header.stamp
-        self.checks.target(stamp.sec * 10**9 + stamp.nanosec, message.dialogue_id)
-
-    def _on_dialogue(self, message: DialogueState) -> None:
-        with self._changed:
-            self.state = message
-            self._show("~/dialogue", f"{message.name}: {message.reason}" if message.reason else message.name)
-
-    def _on_question(self, message: Question) -> None:
-        with self._changed:
-            self.question = message
-            self._changed.notify_all()
-
-    def _on_say(self, message: String) -> None:
-        with self._changed:
-            self._show("~/say", message.data)
-
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        with self._changed:
-            self.n_diagnostics += 1
-            for status in message.status:
-                part = status.name.rpartition(": ")[2]
-                self.facts |= {f"{part}/{pair.key}": pair.value for pair in status.values}
-                self._show(f"/diagnostics {part}", status.message)
-
-    def _show(self, where: str, text: str) -> None:
-        self._shown.append(Shown(time.monotonic(), where, text))
-        self._changed.notify_all()

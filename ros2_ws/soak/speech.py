@@ -16,8 +16,8 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 VOICE, TTS_NAME = "/humans/voices/anonymous_speaker/speech", "/tts_engine/tts"
-SPEAKS_S = 0.3
-"""A fast voice: the robot is deaf meanwhile, and a soak has much to say."""
+UTTERANCE_S = 0.3
+"""How long every text is spoken. A fast voice: the robot is deaf meanwhile, and a soak has much to say."""
 PARAMETERS = {
     "speech.in.type": "icseg_test_msgs/msg/LiveSpeech",
     "speech.in.topic": VOICE,
@@ -35,7 +35,7 @@ PARAMETERS = {
     "speech.holdoff_s": 0.1,
     "speech.timeout_s": 1.0,
 }
-"""Of the node: the preset ros4hri with other package names, and little patience."""
+"""The node's parameters: the preset ros4hri with other package names, and little patience."""
 
 
 class SoakSpeech:
@@ -96,7 +96,7 @@ class SoakSpeech:
                 self._hung.append(future)
             else:
                 self._running[bytes(handle.goal_id.uuid)] = future
-                threading.Timer(SPEAKS_S, self._end, (future,)).start()
+                threading.Timer(UTTERANCE_S, self._end, (future,)).start()
         await future
         self._running.pop(bytes(handle.goal_id.uuid), None)
         if handle.is_cancel_requested:

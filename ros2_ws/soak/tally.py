@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 
-MEMORY_BOUND = 0.05
-"""Growth of the resident memory between the third quarter of a part and its last, as a share."""
+MEMORY_GROWTH_BOUND = 0.05
+"""Resident memory may grow by this share between the third quarter of a node's run and the last."""
 TEXTS_KEPT = 4
-POINTS_KEPT = 100
+"""Different texts that the result quotes of one kind."""
+MEMORY_POINTS_KEPT = 100
+"""Points of the memory's course in the result, about."""
 
 
 @dataclass
@@ -21,8 +23,8 @@ class MemorySamples:
 
     Attributes:
         at_s: since the node was ready.
-        mb: 10^6 bytes.
-        threads, files: of the process, at the same moments.
+        mb: resident memory, 10^6 bytes.
+        threads, files: threads and open files of the process, at the same moments.
     """
 
     at_s: list[float] = field(default_factory=list)
@@ -42,13 +44,13 @@ class MemorySamples:
         early, late = (
             float(np.percentile(part, 90)) for part in (self.mb[2 * quarter : 3 * quarter], self.mb[-quarter:])
         )
-        step = max(len(self.mb) // POINTS_KEPT, 1)
+        step = max(len(self.mb) // MEMORY_POINTS_KEPT, 1)
         return {
             "after_warm_up_mb": round(early, 1),
             "at_the_end_mb": round(late, 1),
             "growth": round(late / early - 1, 4),
-            "bound": MEMORY_BOUND,
-            "is_flat": late / early - 1 <= MEMORY_BOUND,
+            "bound": MEMORY_GROWTH_BOUND,
+            "is_flat": late / early - 1 <= MEMORY_GROWTH_BOUND,
             "greatest_mb": round(max(self.mb), 1),
             "threads": [
                 int(np.median(self.threads[2 * quarter : 3 * quarter])),

@@ -17,10 +17,16 @@ def rows() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     came = {stamp: at + 0.002 for stamp, at in sent.items()}
     starts = {0: came[0], 1: came[0] + 0.130, 3: came[3]}
     session = {"preprocess": 2.0, "image_encoder": 90.0, "memory_attention": 20.0, "recheck": 10.0, "postprocess": 1.0}
-    spent = {"mask": 0.5, "publish_mask": 1.5, "target": 0.5, "publish": 0.5}
+    publishing = {"mask": 0.5, "publish_mask": 1.5, "target": 0.5, "publish": 0.5}
     masks = [
         # convert 3 + the stages above + 1 ms of its own, then 3 ms of publishing
-        {"stamp_ns": stamp, "is_live": True, "published_at": at + 0.130, "stages_ms": session, "spent_ms": spent}
+        {
+            "stamp_ns": stamp,
+            "is_live": True,
+            "published_at": at + 0.130,
+            "stages_ms": session,
+            "publishing_ms": publishing,
+        }
         for stamp, at in starts.items()
     ]
     node = {

@@ -10,7 +10,8 @@ from std_msgs.msg import Header
 
 from icseg import events
 from icseg.session.events import State
-from icseg_ros.logged_session import Dialogue
+from icseg_ros.happened import Happened
+from icseg_ros.logged_session import DialogueLog, LoggedSession
 from icseg_ros.speech.speech import Speech
 from icseg_ros.speech.words import Utterance, sayable
 
@@ -30,13 +31,13 @@ NAMES = {
 }
 
 
-def state_code(state: State, dialogue: Dialogue) -> int:
+def state_code(state: State, dialogue: DialogueLog) -> int:
     """The code of ``DialogueState``: an idle session whose last command failed says so."""
     return DialogueState.FAILED if state is State.IDLE and dialogue.has_failed else STATES[state]
 
 
 class Announcer:
-    """Publishes the dialogue.
+    """Publishes the dialogue, and has said aloud what is for people.
 
     Args:
         node: for publishers and the clock.
@@ -54,14 +55,32 @@ class Announcer:
         self._dialogue = node.create_publisher(DialogueState, "~/dialogue", LATCHED)
         self.waiting = Question()
         self.state = DialogueState(state=DialogueState.INACTIVE, name="inactive")
+        self._reported: tuple[object, ...] = ()
         self._dialogue.publish(self.state)
 
-    def ask(self, header: Header, dialogue: Dialogue, asked: events.Asked, question_id: int) -> None:
+    def take(self, happened: Happened) -> None:
+        """Ask, take an answered question back, or say what went wrong."""
+        logged, event = happened.logged, happened.event
+        if happened.is_addressed and logged.dialogue.question is None:
+            self.withdraw()
+        match event:
+            case events.Asked():
+                self.ask(happened.header if happened.header is not None else Header(), logged.dialogue, event)
+            case events.GaveUp():
+                self.tell(event.reason, logged.language)
+            case events.Failed():
+                self.tell(event.error, logged.language)
+            # of refusals only those of words that came after the dialogue began: an image's are no matter for people
+            case events.Rejected() | events.Degraded() if event.ticket > logged.dialogue.ticket:
+                if not happened.has_reply:
+                    self.tell(event.error, logged.language)
+
+    def ask(self, header: Header, dialogue: DialogueLog, asked: events.Asked) -> None:
         """Put a question, or repeat it."""
         message = Question(
             header=header,
             dialogue_id=dialogue.id,
-            question_id=question_id,
+            question_id=dialogue.question_number,
             text=asked.question,
             language=dialogue.language,
             options=options_of(asked),
@@ -70,7 +89,7 @@ class Announcer:
         )
         self.waiting = message
         self._question.publish(message)
-        self._speech.say(Utterance(asked.question, dialogue.language, asked.options, True, question_id))
+        self._speech.say(Utterance(asked.question, dialogue.language, asked.options, True, dialogue.question_number))
 
     def withdraw(self) -> None:
         """No question waits any more."""
@@ -83,8 +102,31 @@ class Announcer:
         """Say something that is no question: why it gave up, or what is wrong."""
         self._speech.say(Utterance(sayable(words), language))
 
-    def report(self, code: int, dialogue: Dialogue, header: Header | None) -> None:
-        """Publish the state."""
+    def report(self, logged: LoggedSession, header: Header | None, *, is_enabled: bool) -> bool:
+        """Publish the state if it is not the one that was published last; whether it was.
+
+        Args:
+            logged: the session that people talk to.
+            header: the header of the newest image.
+            is_enabled: the node takes images; else the state is inactive.
+        """
+        dialogue = logged.dialogue
+        code = state_code(logged.state, dialogue) if is_enabled else DialogueState.INACTIVE
+        if code == DialogueState.IDLE and self._speech.is_listening:
+            code = DialogueState.LISTENING
+        now = (code, dialogue.id, dialogue.turns, dialogue.reason, len(dialogue.transcript))
+        if now == self._reported:
+            return False
+        self._reported = now
+        self._publish_state(code, dialogue, header)
+        return True
+
+    def close(self) -> None:
+        """Take the publishers away."""
+        self._node.destroy_publisher(self._question)
+        self._node.destroy_publisher(self._dialogue)
+
+    def _publish_state(self, code: int, dialogue: DialogueLog, header: Header | None) -> None:
         self.state = DialogueState(
             header=header if header is not None else Header(),
             state=code,
@@ -96,16 +138,6 @@ class Announcer:
             reason=dialogue.reason,
         )
         self._dialogue.publish(self.state)
-
-    @property
-    def is_listening(self) -> bool:
-        """The speech interface was asked to listen."""
-        return self._speech.is_listening
-
-    def close(self) -> None:
-        """Take the publishers away."""
-        self._node.destroy_publisher(self._question)
-        self._node.destroy_publisher(self._dialogue)
 
 
 def options_of(asked: events.Asked) -> list[Option]:

@@ -1,42 +1,84 @@
-"""Answers that were handed over and whose fate is not known yet."""
+"""Answers that programs gave and whose fate is not known yet: whoever gave one is told once what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from icseg import events
-from icseg_ros.logged_session import Talk
+from icseg_ros.happened import Happened
+from icseg_ros.logged_session import LoggedSession
 
 Reply = Callable[[bool, str], None]
 """Whether it was accepted, and why not."""
 
 
+@dataclass(frozen=True, slots=True)
+class GivenAnswer:
+    """An answer, and which question it is for.
+
+    Attributes:
+        text: in words; empty = the option counts.
+        option: number of one of the answers that the question offers, from 0.
+        dialogue_id: empty = whichever dialogue goes on.
+        question_number: 0 = whichever question waits.
+    """
+
+    text: str
+    option: int = 0
+    dialogue_id: str = ""
+    question_number: int = 0
+
+
 class Answers:
-    """For one thread; each reply is called once."""
+    """For the worker's thread; each reply is called once."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[Talk, int], Reply] = {}
+        self._waiting: dict[tuple[LoggedSession, int], Reply] = {}
 
-    def __contains__(self, key: tuple[Talk, int]) -> bool:
-        return key in self._waiting
+    def awaits(self, logged: LoggedSession, ticket: int) -> bool:
+        """Whether the words with this ticket were an answer whose giver waits for a reply."""
+        return (logged, ticket) in self._waiting
 
-    def give(self, talk: Talk, text: str, question_id: int | None, reply: Reply) -> None:
-        """Hand an answer to a talk; ``question_id`` is the session's own number, None = whichever waits."""
-        self._waiting[talk, talk.session.answer(text, question_id)] = reply
+    def give(self, logged: LoggedSession, text: str, question_id: int | None, reply: Reply) -> None:
+        """Hand words over as an answer; ``question_id`` is the session's own number, None = whichever waits."""
+        self._waiting[logged, logged.session.answer(text, question_id)] = reply
 
-    def resolve(self, talk: Talk, event: events.Event) -> None:
-        """An event may tell what became of one."""
-        match event:
+    def answer(self, logged: LoggedSession, given: GivenAnswer, reply: Reply) -> None:
+        """Hand an answer over, unless it is for another question or names an option that is not there."""
+        dialogue = logged.dialogue
+        asked = dialogue.question
+        if asked is None:
+            reply(False, "no question waits")
+        elif given.dialogue_id not in ("", dialogue.id) or given.question_number not in (0, dialogue.question_number):
+            reply(
+                False,
+                f"question {dialogue.question_number} of dialogue {dialogue.id} waits, "
+                f"not {given.question_number} of {given.dialogue_id!r}",
+            )
+        elif not given.text and given.option >= len(asked.options):
+            reply(
+                False,
+                f"option: expected 0..{len(asked.options) - 1}, got {given.option}"
+                if asked.options
+                else "the question offers no options: answer it in words",
+            )
+        else:
+            self.give(logged, given.text or asked.options[given.option], asked.question_id, reply)
+
+    def take(self, happened: Happened) -> None:
+        """Reply to the answer that the event came of."""
+        match happened.event:
             case events.Answered() | events.Stopped():
                 outcome = True, ""
-            case events.Rejected():
-                outcome = False, event.error
+            case events.Rejected(error=error):
+                outcome = False, error
             case _:
                 return
-        if (reply := self._waiting.pop((talk, event.ticket), None)) is not None:
+        if (reply := self._waiting.pop((happened.logged, happened.event.ticket), None)) is not None:
             reply(*outcome)
 
     def refuse(self, why: str) -> None:
-        """All of them."""
+        """Refuse all that wait."""
         while self._waiting:
             self._waiting.popitem()[1](False, why)

@@ -24,6 +24,7 @@ from icseg_ros.image_subscription import RELIABILITIES, ImageSubscription
 from icseg_ros.settings import check, setting
 
 HEADERS_KEPT = 600
+"""Headers of so many images are kept: longer than the images, for a mask of the past."""
 JUMP_BACK_NS = 1_000_000_000
 """A stamp earlier by more than this begins a new stream (a bag that loops); by less it is one image out of order."""
 CLOCK_JUMP_WINDOW_S = 2.0
@@ -60,7 +61,7 @@ class Taken:
 
     Attributes:
         frame: its own copy of the pixels; ``index`` counts the images received, from 0.
-        header: of the message.
+        header: the message's header.
         jumped_back: the stream began anew since the last one that was taken: forget what was tracked.
         wait_ms: in the slot.
         convert_ms: message to RGB.

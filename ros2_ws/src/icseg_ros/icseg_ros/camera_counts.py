@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 RATE_WINDOW_S = 2.0
-LATENCIES = 100
+"""Images per second are counted over so long."""
+LATENCIES_KEPT = 100
+"""Median and 95th percentile are of so many images."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +29,10 @@ class CameraCounts:
         discarded: waited when the input was switched off.
         backward: stamps that were earlier than the one before.
         jumps: of them, those after which the stream begins anew.
-        encoding: of the newest image, for a compressed one its format; empty before the first.
-        width, height: of the newest image that was taken, pixels; 0 before the first.
+        encoding: the newest image's, for a compressed one its format; empty before the first.
+        width, height: size of the newest image that was taken, pixels; 0 before the first.
         fps: images a second received over the last 2 s.
-        reliability: of the subscription: reliable, best_effort, or empty while no publisher is there.
+        reliability: the subscription's: reliable, best_effort, or empty while no publisher is there.
         incompatible_qos: publishers that offered less than was asked for.
         qos_error: what does not match now; empty when nothing.
         latency_p50_ms, latency_p95_ms: from stamp to reception, over the last 100; NaN before the first. Of use only
@@ -89,7 +91,7 @@ class Arrivals:
 
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=2048)
-        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES)
+        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES_KEPT)
 
     def add(self, at: float, latency_ms: float) -> None:
         """One image at a monotonic time in seconds."""

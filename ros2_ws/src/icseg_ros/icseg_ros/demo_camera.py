@@ -41,6 +41,7 @@ CONVERSIONS = {
 IMAGE_DEPTH = 5
 """Images that a publisher keeps for a slow reliable subscriber, as camera drivers do."""
 TRUTH_DEPTH = 300
+"""Maps of the truth that the publisher keeps for a slow subscriber: ten seconds."""
 LABELS_FORMAT = "mono8; png compressed "
 """As image transports write it."""
 

@@ -14,14 +14,15 @@ from rclpy.node import Node
 from icseg.errors import IcsegError
 from icseg_ros.stop_signal import init_with_stop_signal
 
-WRONG_PARAMETER = 2
+EXIT_WRONG_PARAMETER = 2
+"""Exit status when a parameter is wrong: what a command line gives for wrong arguments."""
 
 
 class DemoNode(Node):
     """A node that may end by itself.
 
     Attributes:
-        exit_code: of the process; set it to end. None = go on.
+        exit_code: what the process ends with; set it to end. None = go on.
         steady_clock: for timers: it goes on when the time of a simulation or a bag stands still.
     """
 
@@ -39,7 +40,7 @@ def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
 
     Args:
         make: makes it.
-        args: of the command line; those of the process when None.
+        args: the command line; the process's own when None.
 
     Returns:
         Its exit code; 0 after Ctrl-C or SIGTERM, 2 when a parameter is wrong or what it needs is missing (said on
@@ -55,7 +56,7 @@ def run(make: Callable[[], DemoNode], args: list[str] | None = None) -> int:
             executor.spin_once(timeout_sec=0.2)
     except (IcsegError, ParameterException) as error:
         print(error, file=sys.stderr)
-        return WRONG_PARAMETER
+        return EXIT_WRONG_PARAMETER
     finally:
         if node is not None:
             node.finish()

@@ -13,8 +13,8 @@ from icseg.sim.things import KINDS
 from icseg.sim.truth import SimFrame, ThingTruth
 
 CLIP_SEED, CLIP_KIND = 79, "mug"
-"""Of the recorded clip, to know its camera again."""
-SCENE_S = 10.0
+"""The scene that the recorded clip was made of, to know its camera again."""
+WHOLE_SCENE_S = 10.0
 """A scene in which something happens needs this long; of a shorter film it is the beginning."""
 
 
@@ -45,7 +45,7 @@ class Wish:
 
     Args:
         source: "render"; "clip"; or "auto": the clip where nothing can be rendered.
-        seed: of the scene.
+        seed: the scene is drawn from it.
         kind: several things are of this kind, in different colours.
         hw: size of the pictures; the clip has its own.
         rate_hz: pictures a second.
@@ -83,7 +83,7 @@ def open_scene(wish: Wish, warn: Callable[[str], object]) -> Scene:
             raise
         warn(f"{error}; playing the recorded clip instead")
         return _clip(wish, warn)
-    whole_s = max(wish.duration_s, SCENE_S)
+    whole_s = max(wish.duration_s, WHOLE_SCENE_S)
     spec = make_scene(wish.seed, split="test", ambiguous_kind=wish.kind, duration_s=whole_s)
     n_frames = max(1, round(wish.duration_s * wish.rate_hz))
     return Scene(

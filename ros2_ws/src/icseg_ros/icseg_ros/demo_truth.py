@@ -17,8 +17,8 @@ from icseg.evaluation.metrics import jaccard
 from icseg.sim.truth import SimFrame, ThingTruth
 from icseg.types import Array, Frame, ImageU8, MaskBool
 
-KEPT = 1800
-"""Maps that are kept: a minute at 30 Hz, some kilobytes each."""
+MAPS_KEPT = 1800
+"""So many maps of the truth are kept: a minute at 30 Hz, some kilobytes each."""
 
 
 def parse_things(text: str) -> dict[int, ThingTruth]:
@@ -51,7 +51,7 @@ class Truth:
         if self._begin_ns is None:
             self._begin_ns = stamp_ns
         self._maps[stamp_ns] = png
-        while len(self._maps) > KEPT:
+        while len(self._maps) > MAPS_KEPT:
             self._maps.popitem(last=False)
 
     @property
@@ -110,7 +110,7 @@ class Score:
 
     @property
     def mean_j(self) -> float:
-        """Of the masks that could be judged; 0 without."""
+        """Mean J of the masks that could be judged; 0 without."""
         return float(np.mean(self.js)) if self.js else 0.0
 
     def add(self, stamp_ns: int, mask: MaskBool) -> None:

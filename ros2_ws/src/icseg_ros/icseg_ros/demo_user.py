@@ -29,7 +29,8 @@ from icseg_ros.settings import check, declare, read, setting
 
 NOTHING = 0
 """What a person means who asks for a thing that is not on the table: no id."""
-TICK_S = 0.05
+DECISION_PERIOD_S = 0.05
+"""How often the person decides what to do next."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class DemoUser(DemoNode):
         self.create_subscription(DialogueState, "clarify_segment/dialogue", self._on_dialogue, latched)
         self.create_subscription(Question, "clarify_segment/question", self._on_question, latched)
         self.create_subscription(Image, "clarify_segment/mask", self._on_mask, truth)
-        self.create_timer(TICK_S, self._tick, clock=self.steady_clock)
+        self.create_timer(DECISION_PERIOD_S, self._tick, clock=self.steady_clock)
 
     def finish(self) -> None:
         """Print the summary as one line of JSON."""

@@ -22,10 +22,11 @@ from icseg_ros.image_subscription import ImageSubscription
 from icseg_ros.settings import check, setting
 
 DEPTHS_KEPT = 10
+"""Depth images that wait for the mask of their time."""
 MAX_ASPECT_ERROR = 0.02
-"""Of width over height, between the mask and the depth or the camera_info: rounding of a scaled size, no more."""
+"""Width over height of mask and depth, or of mask and camera_info, may differ so much: a scaled size is rounded."""
 WINDOW_RADII_PX = (2, 8, 32)
-"""Of the depth image, around the pixel: the smallest window with enough measurements counts."""
+"""Windows of the depth image around the pixel: the smallest one with enough measurements counts."""
 MIN_MEASUREMENTS = 5
 """Below that a median is not safe from flying pixels; a window without them is given up for a wider one."""
 
@@ -98,7 +99,7 @@ class DepthInput:
 
         Args:
             mask: (H, W) bool, of the colour image.
-            stamp_ns: of that image.
+            stamp_ns: the stamp of that image.
             pixel_xy: column and row of the mask, e.g. of `icseg.mask_ops.native.distance_peak`.
 
         Returns:

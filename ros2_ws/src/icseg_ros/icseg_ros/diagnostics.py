@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,10 +14,8 @@ from icseg_ros.traffic import TrafficFacts
 
 OK, WARN, ERROR, STALE = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE
 _LEVELS = {Level.OK: OK, Level.WARN: WARN, Level.ERROR: ERROR}
-RECENT_S = 10.0
-"""A fault this recent is still shown as a warning."""
-STATM_PAGES = 1
-PAGE_KB = 4
+FAULT_SHOWN_S = 10.0
+"""A fault is shown as a warning for so long."""
 
 
 def status(name: str, level: bytes, message: str, values: Mapping[str, object]) -> DiagnosticStatus:
@@ -26,7 +25,7 @@ def status(name: str, level: bytes, message: str, values: Mapping[str, object]) 
 
 
 def camera_status(name: str, counts: CameraCounts | None, now_s: float, timeout_s: float) -> DiagnosticStatus:
-    """Of the images that come in."""
+    """The images that come in: how many, what became of them, and what is wrong with them."""
     title = f"{name}: camera"
     if counts is None:
         return status(title, STALE, "not active", {})
@@ -60,7 +59,7 @@ def camera_status(name: str, counts: CameraCounts | None, now_s: float, timeout_
 
 
 def mask_status(name: str, facts: TrafficFacts | None, state: str) -> DiagnosticStatus:
-    """Of the masks that go out."""
+    """The masks that go out: how many, how long they took, and the last fault."""
     title = f"{name}: masks"
     if facts is None:
         return status(title, STALE, "not active", {})
@@ -73,15 +72,15 @@ def mask_status(name: str, facts: TrafficFacts | None, state: str) -> Diagnostic
         "last fault": facts.last_fault,
         "resident memory MB": resident_mb(),
     }
-    for stage, (median, p95) in facts.times_ms.items():
+    for stage, (median, p95) in facts.timings_ms.items():
         values[f"{stage} ms, median"], values[f"{stage} ms, p95"] = median, p95
-    if facts.last_fault and facts.last_fault_s <= RECENT_S:
+    if facts.last_fault and facts.last_fault_s <= FAULT_SHOWN_S:
         return status(title, WARN, facts.last_fault, values)
     return status(title, OK, state, values)
 
 
 def model_status(name: str, facts: Mapping[str, str], error: str) -> DiagnosticStatus:
-    """Of the models: what was loaded, or why not."""
+    """The models: what was loaded, or why not."""
     title = f"{name}: models"
     if error:
         return status(title, ERROR, error, facts)
@@ -89,7 +88,7 @@ def model_status(name: str, facts: Mapping[str, str], error: str) -> DiagnosticS
 
 
 def speech_status(name: str, speech: SpeechStatus | None) -> DiagnosticStatus:
-    """Of the speech interface."""
+    """The speech interface: what it does, and what is wrong with it."""
     title = f"{name}: speech"
     if speech is None:
         return status(title, STALE, "not active", {})
@@ -114,7 +113,8 @@ def array(stamp: object, statuses: Sequence[DiagnosticStatus]) -> DiagnosticArra
 def resident_mb() -> float:
     """Resident memory of this process in MB (10^6 bytes); 0 where the system does not tell."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[STATM_PAGES]) * PAGE_KB * 1024 / 1e6
+        resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return resident_pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     except (OSError, ValueError, IndexError):
         return 0.0
 

@@ -8,10 +8,13 @@ from icseg_msgs.action import ClarifySegment
 from std_msgs.msg import Header
 
 from icseg import events
+from icseg.dialogue.english.intent import is_command, is_stop
 from icseg.errors import ConfigError
+from icseg.session.events import State
 from icseg.types import Frame
 from icseg_ros.goals import Goal, GoalResult
-from icseg_ros.logged_session import Talk
+from icseg_ros.happened import Happened
+from icseg_ros.logged_session import LoggedSession
 
 Picture = tuple[Frame, Header]
 _Codes = ClarifySegment.Result
@@ -21,32 +24,46 @@ class GoalRunner:
     """Begins, watches and ends goals, all in the worker's thread.
 
     Args:
-        new_talk: makes the talk about a picture that a goal brings.
-        picture_closed: called when the talk about such a picture is over, however it ended.
+        new_session: makes the session about a picture that a goal brings.
+        picture_closed: called when the session about such a picture is over, however it ended.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, new_talk: Callable[[], Talk], picture_closed: Callable[[], None], clock: Callable[[], float]
+        self, new_session: Callable[[], LoggedSession], picture_closed: Callable[[], None], clock: Callable[[], float]
     ) -> None:
-        self._new_talk, self._picture_closed, self._clock = new_talk, picture_closed, clock
+        self._new_session, self._picture_closed, self._clock = new_session, picture_closed, clock
         self._goal: Goal | None = None
-        self._picture: tuple[Talk, Header] | None = None
+        self._picture: tuple[LoggedSession, Header] | None = None
 
     @property
-    def picture_talk(self) -> Talk | None:
-        """The talk about the picture that the goal brought; None for a goal of the stream, and without one."""
+    def picture_session(self) -> LoggedSession | None:
+        """The session about the picture that the goal brought; None for a goal of the stream, and without one."""
         return None if self._picture is None else self._picture[0]
 
-    def header_of(self, talk: Talk) -> Header | None:
-        """The header of the goal's picture, when the talk is about it."""
-        return self._picture[1] if self._picture is not None and self._picture[0] is talk else None
+    def addressed(self, live: LoggedSession) -> LoggedSession:
+        """The session that people talk to: a goal's own picture comes before the stream."""
+        return self.picture_session or live
+
+    def listener_to(self, text: str, live: LoggedSession) -> LoggedSession:
+        """The session that words are for.
+
+        A goal's own picture gets what ends it and what answers its question; a command is always the stream's.
+        """
+        picture = self.picture_session
+        if picture is not None and (is_stop(text) or (picture.state is State.ASKING and not is_command(text))):
+            return picture
+        return live
+
+    def header_of(self, logged: LoggedSession) -> Header | None:
+        """The header of the goal's picture, when the session is about it."""
+        return self._picture[1] if self._picture is not None and self._picture[0] is logged else None
 
     def begin(
         self,
         request: ClarifySegment.Goal,
         picture: Picture | None,
-        live: Talk,
+        live: LoggedSession | None,
         done: Callable[[GoalResult], None],
         progress: Callable[[], None],
     ) -> None:
@@ -54,35 +71,38 @@ class GoalRunner:
 
         Args:
             request: what was sent.
-            picture: to look at instead of the stream.
-            live: the stream's talk.
+            picture: to segment instead of the stream.
+            live: the stream's session; None while the node takes no images.
             done: called once with how it ended.
             progress: called when the state or the question changed.
         """
         self.end(_Codes.PREEMPTED, "another goal came")
-        talk = live
+        logged = live
         if picture is not None:
-            talk = self._new_talk()
-            talk.session.push_frame(picture[0])
-            self._picture = talk, picture[1]
+            logged = self._new_session()
+            logged.session.push_frame(picture[0])
+            self._picture = logged, picture[1]
+        if logged is None:
+            done(GoalResult(_Codes.FAILED, "the node is not enabled: call ~/enable"))
+            return
         max_questions = None if request.max_turns < 0 else request.max_turns
         try:
-            ticket = talk.command(request.command, max_questions=max_questions, language=request.language)
+            ticket = logged.command(request.command, max_questions=max_questions, language=request.language)
         except ConfigError as error:
             self._close_picture()
             done(GoalResult(_Codes.INVALID_GOAL, str(error)))
             return
         ends_at = self._clock() + request.timeout_s if request.timeout_s > 0 else None
-        self._goal = Goal(talk, ticket, ends_at, done, progress)
+        self._goal = Goal(logged, ticket, ends_at, done, progress)
 
-    def take(self, talk: Talk, event: events.Event, header: Header | None) -> None:
-        """What happened in a talk may end the goal.
-
-        Args:
-            header: of the image that the event is about.
-        """
-        if self._goal is not None and self._goal.talk is talk:
-            result = self._goal.result_of(event, header, is_picture=self.picture_talk is talk)
+    def take(self, happened: Happened) -> None:
+        """What happened in its session may end the goal; a command to the stream ends one with its own picture."""
+        if happened.is_live and self._picture is not None and isinstance(happened.event, events.Thinking):
+            self.end(_Codes.PREEMPTED, "another command came")
+        goal = self._goal
+        if goal is not None and goal.logged is happened.logged:
+            is_picture = self.picture_session is goal.logged
+            result = goal.result_of(happened.event, happened.header, is_picture=is_picture)
             if result is not None:
                 self._finish(result)
 
@@ -98,7 +118,7 @@ class GoalRunner:
             self._stop(self._goal, _Codes.CANCELED, "canceled by the client")
 
     def end(self, outcome: int, reason: str) -> None:
-        """End the goal, if there is one; the stream's talk goes on."""
+        """End the goal, if there is one; the stream's session goes on."""
         if self._goal is not None:
             self._finish(self._goal.ended(outcome, reason))
 
@@ -108,8 +128,8 @@ class GoalRunner:
             self._goal.progress()
 
     def _stop(self, goal: Goal, outcome: int, reason: str) -> None:
-        if goal.talk is not self.picture_talk:
-            goal.talk.session.say("stop")
+        if goal.logged is not self.picture_session:
+            goal.logged.session.say("stop")
         self.end(outcome, reason)
 
     def _finish(self, result: GoalResult) -> None:

@@ -10,7 +10,7 @@ from std_msgs.msg import Header
 
 from icseg import events
 from icseg.types import ObjectResult
-from icseg_ros.logged_session import Talk
+from icseg_ros.logged_session import LoggedSession
 
 _Codes = ClarifySegment.Result
 _CAUSES = {
@@ -28,8 +28,8 @@ class GoalResult:
     Attributes:
         outcome: a code of ``ClarifySegment.Result``.
         reason: in words; empty when segmented.
-        dialogue_id, transcript, label: of its dialogue; empty when none began.
-        header: of the mask's image.
+        dialogue_id, transcript, label: what the dialogue's log says; empty when none began.
+        header: the header of the mask's image.
         thing: the target in it; None without one.
     """
 
@@ -47,25 +47,25 @@ class Goal:
     """One goal.
 
     Attributes:
-        talk: the talk that it was given to.
-        ticket: of its command.
+        logged: the session that it was given to.
+        ticket: the ticket of its command.
         ends_at: by the worker's clock; None without a limit.
         done: called once, in the worker's thread.
         progress: called in the worker's thread when the state or the question changed.
     """
 
-    talk: Talk
+    logged: LoggedSession
     ticket: int
     ends_at: float | None
     done: Callable[[GoalResult], None]
     progress: Callable[[], None]
 
     def result_of(self, event: events.Event, header: Header | None, *, is_picture: bool) -> GoalResult | None:
-        """How the goal ends by an event of its talk; None to go on.
+        """How the goal ends by an event of its session; None to go on.
 
         Args:
-            event: any of the talk's.
-            header: of the image that the event is about.
+            event: any of the session's.
+            header: the header of the image that the event is about.
             is_picture: the goal brought its own picture: its first mask is its last.
         """
         is_own = event.ticket == self.ticket
@@ -92,7 +92,7 @@ class Goal:
         self, outcome: int, reason: str, header: Header | None = None, thing: ObjectResult | None = None
     ) -> GoalResult:
         """The result, with what was said so far."""
-        dialogue = self.talk.dialogue
+        dialogue = self.logged.dialogue
         if dialogue.ticket != self.ticket:
             return GoalResult(outcome, reason)
         return GoalResult(outcome, reason, dialogue.id, tuple(dialogue.transcript), dialogue.label, header, thing)

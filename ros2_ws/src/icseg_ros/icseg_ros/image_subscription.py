@@ -26,8 +26,8 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 RELIABILITIES = ("auto", "reliable", "best_effort")
-LOOK_PERIOD_S = 0.5
-"""How often ``auto`` looks at who publishes, on the steady clock: simulated time may stand still."""
+PUBLISHERS_CHECK_PERIOD_S = 0.5
+"""How often ``auto`` checks who publishes, on the steady clock: simulated time may stand still."""
 _POLICIES = {"reliable": ReliabilityPolicy.RELIABLE, "best_effort": ReliabilityPolicy.BEST_EFFORT}
 
 
@@ -65,7 +65,7 @@ class ImageSubscription:
         self._timer = None
         if reliability == "auto":
             clock = Clock(clock_type=ClockType.STEADY_TIME)
-            self._timer = node.create_timer(LOOK_PERIOD_S, self._look, clock=clock)
+            self._timer = node.create_timer(PUBLISHERS_CHECK_PERIOD_S, self._look, clock=clock)
             self._look()
         else:
             self._use(reliability)

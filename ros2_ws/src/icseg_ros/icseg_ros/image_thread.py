@@ -14,7 +14,8 @@ from rclpy.executors import ExternalShutdownException, ShutdownException, Single
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-END_S = 2.0
+STOP_WITHIN_S = 2.0
+"""A callback that is running has so long to end when the thread is stopped."""
 
 
 class ImageThread:
@@ -48,8 +49,8 @@ class ImageThread:
     def stop(self) -> None:
         """Call nothing back any more: subscriptions may be destroyed then."""
         self._is_over = True
-        self._executor.shutdown(END_S)
-        self._thread.join(END_S)
+        self._executor.shutdown(STOP_WITHIN_S)
+        self._thread.join(STOP_WITHIN_S)
 
     def close(self) -> None:
         """Stop, and take the node down."""

@@ -1,28 +1,29 @@
-"""One session and the record of its present dialogue: number, words, questions, how it ended. Knows no ROS."""
+"""One session and the log of its present dialogue: number, words, questions, how it ended. Knows no ROS."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from icseg import events
 from icseg.session.events import State
 from icseg.session.session import Session
-from icseg.types import Prompt
+from icseg.types import Frame, Prompt
 
 
 @dataclass(slots=True)
-class Dialogue:
+class DialogueLog:
     """What was said about one command.
 
     Attributes:
-        id: unique in this node's life.
-        ticket: of the command or box that began it; 0 before the first.
+        id: the dialogue's number, unique in this node's life; empty before the first.
+        ticket: the ticket of the command or box that began it; 0 before the first.
         command: the person's words; empty when a box was shown.
         language: IETF tag of the questions.
         turns: questions that were put.
         transcript: who said what.
         question: the one that waits, or None.
+        question_number: the number of the latest question, as people and programs are told it; a repeat keeps it.
         label: what the policy calls the target.
         reason: why it ended without a target, or what is missing.
         has_failed: it ended without a target.
@@ -35,30 +36,40 @@ class Dialogue:
     turns: int = 0
     transcript: list[str] = field(default_factory=list)
     question: events.Asked | None = None
+    question_number: int = 0
     label: str = ""
     reason: str = ""
     has_failed: bool = False
 
 
-class Talk:
-    """A session, driven by one thread, and its dialogue.
+class LoggedSession:
+    """A session, driven by one thread, and the log of its dialogue.
 
     Args:
         session: a new one.
-        new_id: gives the next dialogue's number.
-        language: of the questions, unless the command brings its own.
+        dialogue_numbers: gives each dialogue the next number.
+        question_numbers: gives each question the next number.
+        language: IETF tag of the questions, unless the command brings its own.
     """
 
-    def __init__(self, session: Session, new_id: Callable[[], str], language: str) -> None:
+    def __init__(
+        self, session: Session, dialogue_numbers: Iterator[int], question_numbers: Iterator[int], language: str
+    ) -> None:
         self.session = session
-        self.dialogue = Dialogue()
-        self._new_id, self._language = new_id, language
+        self.dialogue = DialogueLog()
+        self._dialogue_numbers, self._question_numbers = dialogue_numbers, question_numbers
+        self._language = language
         self._languages: dict[int, str] = {}
 
     @property
     def state(self) -> State:
-        """The session's."""
+        """The session's state."""
         return self.session.state
+
+    @property
+    def language(self) -> str:
+        """IETF tag in which people are spoken to: the dialogue's, or before the first one that of the settings."""
+        return self.dialogue.language or self._language
 
     def command(self, text: str, *, max_questions: int | None = None, language: str = "") -> int:
         """A command, whatever waits; returns its ticket.
@@ -82,6 +93,16 @@ class Talk:
             self._note(event)
         return new
 
+    def frame_of(self, event: events.Event) -> Frame | None:
+        """The image that an event is about; None when it is not kept any more, or there was none."""
+        if isinstance(event, events.Asked):
+            return self.session.question_frame  # the dialogue keeps it longer than the stream does
+        return self.session.frame_at(event.stamp_ns)
+
+    def keeps(self, frame: Frame) -> bool:
+        """Whether this very image is one of those that are kept of the stream."""
+        return self.session.frame_at(frame.stamp_ns) is frame
+
     def close(self) -> None:
         """Cancel everything."""
         self.session.close()
@@ -94,6 +115,7 @@ class Talk:
                 self.dialogue.question = event
                 if not event.is_repeat:
                     self.dialogue.turns += 1
+                    self.dialogue.question_number = next(self._question_numbers)
                     self._write("icseg", event.question)
             case events.Answered():
                 self.dialogue.question = None
@@ -116,7 +138,7 @@ class Talk:
     def _begin(self, ticket: int, command: str) -> None:
         language = self._languages.pop(ticket, self._language)
         self._languages = {later: tag for later, tag in self._languages.items() if later > ticket}
-        self.dialogue = Dialogue(self._new_id(), ticket, command, language)
+        self.dialogue = DialogueLog(str(next(self._dialogue_numbers)), ticket, command, language)
         if command:
             self._write("person", command)
 

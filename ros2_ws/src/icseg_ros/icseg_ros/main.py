@@ -19,9 +19,9 @@ from icseg_ros.node import NAME, ClarifySegmentNode
 from icseg_ros.stop_signal import init_with_stop_signal
 
 THREADS = 4
-"""Images, services and actions, speech, timers: none waits for another."""
-LOOK_S = 0.5
-"""How often it is looked whether the executor still spins."""
+"""Threads of the executor. Services and actions, speech, timers: none waits for another."""
+SPINNER_CHECK_PERIOD_S = 0.5
+"""How often it is checked that the executor still spins."""
 
 
 def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNode] = ClarifySegmentNode) -> int:
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None, make: Callable[[], ClarifySegmentNo
     try:
         if node.get_parameter("autostart").value and node.trigger_configure() is TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
-        while spinner.is_alive() and not is_over.wait(LOOK_S):
+        while spinner.is_alive() and not is_over.wait(SPINNER_CHECK_PERIOD_S):
             pass
     finally:
         node.close()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ctypes
 
 M_MMAP_THRESHOLD, M_ARENA_MAX = -3, -8
-"""Of glibc's malloc.h."""
+"""Numbers of the two options in glibc's malloc.h."""
 LARGE_BYTES = 1 << 18
 """A block from this size on is the system's again as soon as it is freed. An image is larger, a message smaller."""
 ARENAS = 2
+"""Heaps that all threads share, in place of eight for every core."""
 
 
 def give_back_images() -> bool:

@@ -36,7 +36,8 @@ from icseg_ros.traffic import Traffic
 from icseg_ros.worker import Worker
 
 NAME = "clarify_segment"
-WORDS_DEPTH = 10
+WORDS_QUEUE_DEPTH = 10
+"""Words, answers and boxes that may wait."""
 
 
 def load(effective: Effective[RuntimeSettings]) -> Models:
@@ -73,8 +74,10 @@ class ClarifySegmentNode(LifecycleNode):
         self._traffic = traffic()
         self._error, self._dialogue_numbers = "", count(1)
         for topic, callback in (("command", self._on_command), ("answer", self._on_answer)):
-            self.create_subscription(String, topic, callback, WORDS_DEPTH, callback_group=control)
-        self.create_subscription(RoiStamped, "target_roi", self._on_target_roi, WORDS_DEPTH, callback_group=control)
+            self.create_subscription(String, topic, callback, WORDS_QUEUE_DEPTH, callback_group=control)
+        self.create_subscription(
+            RoiStamped, "target_roi", self._on_target_roi, WORDS_QUEUE_DEPTH, callback_group=control
+        )
         self._served = Services(self, lambda: self._worker, self._speech, self._segment_timeout_s, control)
         self._action = ClarifyAction(self, lambda: self._worker, self._announcer, control)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
@@ -222,7 +225,7 @@ class ClarifySegmentNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _use(self, name: str, value: Any) -> None:
-        """Of parameters that take effect at once."""
+        """Put a parameter that takes effect at once into effect."""
         if self._parts is None:
             return
         match name:

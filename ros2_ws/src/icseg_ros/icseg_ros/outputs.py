@@ -30,11 +30,11 @@ from icseg_ros.drawing import draw
 from icseg_ros.segments import detections, segment_message
 from icseg_ros.settings import check, setting
 
-DEPTH = 5
-"""Of the publishers' queues; all are reliable, which a best-effort subscriber accepts too."""
+QUEUE_DEPTH = 5
+"""Messages that a publisher keeps for a slow subscriber; all are reliable, which a best-effort one accepts too."""
 
 STAGES = ("mask", "publish_mask", "target", "label", "overlay", "publish")
-"""Of the times that are told of published messages."""
+"""The stages of publishing, whose milliseconds are told."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Outputs:
             if is_offered:
                 # a question outlives its moment: who comes late must see what it is about
                 self._publishers[name] = node.create_publisher(
-                    kind, f"~/{name}", LATCHED if name == "candidates" else DEPTH
+                    kind, f"~/{name}", LATCHED if name == "candidates" else QUEUE_DEPTH
                 )
 
     @property
@@ -118,7 +118,7 @@ class Outputs:
         """The target in one image.
 
         Args:
-            header: of that image.
+            header: that image's.
             frame_rgb: (H, W, 3) uint8, for the overlay.
             point: metres and the frame they are in, as `DepthInput.point_of` gives them; ~/point has the image's stamp.
 
@@ -128,9 +128,9 @@ class Outputs:
         """
         if not self._is_active:
             return {}
-        stages = _Stages()
+        clock = _StageClock()
         # the mask first: a robot waits for it
-        self._publish(stages, "mask", "mask", mask_to_image(result.mask, header), "publish_mask")
+        self._publish(clock, "mask", "mask", mask_to_image(result.mask, header), "publish_mask")
         segment = segment_message(result, label=label, point=None if point is None else point[0])
         target = Target(
             header=header,
@@ -142,17 +142,17 @@ class Outputs:
             iou_score=float(result.iou_score),
             dropped=dropped,
         )
-        self._publish(stages, "target", "target", target)
-        self._publish(stages, "target", "roi", RoiStamped(header=header, roi=segment.roi))
+        self._publish(clock, "target", "target", target)
+        self._publish(clock, "target", "roi", RoiStamped(header=header, roi=segment.roi))
         if point is not None:
             at = PointStamped(header=Header(stamp=header.stamp, frame_id=point[1]), point=point[0])
-            self._publish(stages, "target", "point", at)
+            self._publish(clock, "target", "point", at)
         if self._is_heard("mask/compressed"):
             # 0 and 255 as in ~/mask
             compressed = png(result.mask.view(np.uint8) * np.uint8(255), header)
-            self._publish(stages, "target", "mask/compressed", compressed)
-        self._publish_shared(stages, header, frame_rgb, [result], [label], [segment])
-        return stages.timings_ms
+            self._publish(clock, "target", "mask/compressed", compressed)
+        self._publish_shared(clock, header, frame_rgb, [result], [label], [segment])
+        return clock.timings_ms
 
     def publish_candidates(
         self,
@@ -180,7 +180,7 @@ class Outputs:
             )
         if not self._is_active:
             return {}
-        stages = _Stages()
+        clock = _StageClock()
         segments = [
             segment_message(
                 result, segment_id=number, label=choice.label, score=choice.score, attributes=choice.attributes
@@ -188,14 +188,14 @@ class Outputs:
             for number, (choice, result) in enumerate(zip(choices, results, strict=True), 1)
         ]
         said = SegmentArray(header=header, dialogue_id=dialogue_id, segments=segments)
-        self._publish(stages, "target", "candidates", said)
+        self._publish(clock, "target", "candidates", said)
         labels = [f"{segment.id} {segment.label}".rstrip() for segment in segments]
-        self._publish_shared(stages, header, frame_rgb, results, labels, segments)
-        return stages.timings_ms
+        self._publish_shared(clock, header, frame_rgb, results, labels, segments)
+        return clock.timings_ms
 
     def _publish_shared(
         self,
-        stages: _Stages,
+        clock: _StageClock,
         header: Header,
         frame_rgb: ImageU8,
         results: Sequence[ObjectResult],
@@ -205,30 +205,30 @@ class Outputs:
         height, width = frame_rgb.shape[:2]
         if self._is_heard("label_image"):
             labelled = labels_to_image([result.mask for result in results], header, (height, width))
-            self._publish(stages, "label", "label_image", labelled)
+            self._publish(clock, "label", "label_image", labelled)
         if self._is_heard("detections"):
-            self._publish(stages, "label", "detections", detections(header, segments, self._vision_msgs))
+            self._publish(clock, "label", "detections", detections(header, segments, self._vision_msgs))
         is_raw, is_compressed = self._is_heard("overlay"), self._is_heard("overlay/compressed")
         if not (is_raw or is_compressed):
             return
         picture = draw(frame_rgb, results, labels)
         if is_raw:
-            self._publish(stages, "overlay", "overlay", rgb_to_image(picture, header))
+            self._publish(clock, "overlay", "overlay", rgb_to_image(picture, header))
         if is_compressed:
-            self._publish(stages, "overlay", "overlay/compressed", jpeg(picture, header, self.jpeg_quality))
+            self._publish(clock, "overlay", "overlay/compressed", jpeg(picture, header, self.jpeg_quality))
 
     def _is_heard(self, name: str) -> bool:
         return name in self._publishers and self._publishers[name].get_subscription_count() > 0
 
-    def _publish(self, stages: _Stages, stage: str, name: str, message: Any, given: str = "publish") -> None:
+    def _publish(self, clock: _StageClock, stage: str, name: str, message: Any, given: str = "publish") -> None:
         """Called when the message is made: what passed until here belongs to the stage, what comes now to ``given``."""
-        stages.end(stage)
+        clock.end(stage)
         self._publishers[name].publish(message)
-        stages.end(given)
+        clock.end(given)
 
 
-class _Stages:
-    """Time that passed, by stage."""
+class _StageClock:
+    """Milliseconds that passed, by stage."""
 
     def __init__(self) -> None:
         self.timings_ms = dict.fromkeys(STAGES, 0.0)

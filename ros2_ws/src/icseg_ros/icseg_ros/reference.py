@@ -21,7 +21,7 @@ class Topic:
 
     Attributes:
         name: relative to the namespace; ``~/`` is the node's own; ``/`` absolute.
-        type: of its messages.
+        type: the type of its messages.
         qos: in words: reliability, durability, depth.
         meaning: what it carries.
         when: it is only there under this condition; empty = always.

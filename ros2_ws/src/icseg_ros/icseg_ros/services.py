@@ -14,11 +14,13 @@ from std_srvs.srv import SetBool, Trigger
 from icseg.errors import IcsegError
 from icseg.types import Box, Prompt
 from icseg_ros.announcer import options_of
+from icseg_ros.answers import GivenAnswer
 from icseg_ros.clarify_action import picture_of
 from icseg_ros.convert import labels_to_image, mask_to_image
 from icseg_ros.segments import segment_message
 from icseg_ros.speech.speech import Speech
 from icseg_ros.still import StillOutcome, StillResult
+from icseg_ros.stills import StillRequest
 from icseg_ros.worker import Worker
 
 _Codes = Segment.Response
@@ -32,6 +34,7 @@ _OUTCOMES = {
     StillOutcome.FAILED: _Codes.FAILED,
 }
 MAX_TIMEOUT_S = 600.0
+"""The longest ``timeout_s`` that ``~/segment`` takes."""
 NOT_ACTIVE = "the node is not active: ros2 lifecycle set it to active, or start it with autostart"
 
 
@@ -42,7 +45,7 @@ class Services:
         node: to live on.
         worker: the present worker; None while the node is not active.
         speech: the present speech interface; None while the node is not configured.
-        timeout_s: of ``~/segment`` when the request does not say.
+        timeout_s: how long ``~/segment`` may take when the request does not say.
         group: reentrant.
     """
 
@@ -79,7 +82,8 @@ class Services:
             return _told(response, _Codes.INVALID_REQUEST, str(error))
         future = self._future()
         timeout_s = request.timeout_s or self._timeout_s()
-        worker.segment(picture, wanted, request.answers, timeout_s, lambda *end: self._resolve(future, end))
+        wish = StillRequest(picture, wanted, request.answers, timeout_s)
+        worker.segment(wish, lambda *end: self._resolve(future, end))
         result, header = await future
         return fill_response(response, result, header)
 
@@ -89,13 +93,8 @@ class Services:
             response.message = NOT_ACTIVE
             return response
         future = self._future()
-        worker.answer(
-            request.dialogue_id,
-            request.question_id,
-            request.text.strip(),
-            request.option,
-            lambda *reply: self._resolve(future, reply),
-        )
+        given = GivenAnswer(request.text.strip(), request.option, request.dialogue_id, request.question_id)
+        worker.answer(given, lambda *reply: self._resolve(future, reply))
         response.accepted, response.message = await future
         return response
 

@@ -74,7 +74,7 @@ class Still:
         self.frame = frame
         self._tracker, self._clock = tracker, clock
         self._answers, self._ends_at, self._timeout_s = list(answers), clock() + timeout_s, timeout_s
-        # one picture: there is nothing to catch up with, to look at again or to fall silent
+        # one picture: there is nothing to catch up with, to recheck or to fall silent
         config = SessionConfig(
             DialogueConfig(answer_timeout_s=3600.0), following=FollowingConfig(rechecks=False), camera_timeout_s=3600.0
         )

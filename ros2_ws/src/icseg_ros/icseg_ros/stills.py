@@ -1,44 +1,92 @@
-"""The stills that are being worked on: a bounded number, stepped by the worker."""
+"""The stills that are being worked on: a bounded number, stepped by the worker. Each has a session of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 
+from std_msgs.msg import Header
+
+from icseg.dialogue.policy import Policy
 from icseg.errors import IcsegError
-from icseg.types import Prompt
+from icseg.tracker.tracker import Tracker
+from icseg.types import Frame, Prompt
 from icseg_ros.still import Still, StillOutcome, StillResult
 
 MAX_STILLS = 8
+"""Requests that are worked on at once; more are refused."""
 
-Done = Callable[[StillResult], None]
+Done = Callable[[StillResult, Header], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StillRequest:
+    """What is wanted of one picture.
+
+    Attributes:
+        picture: with its header; None = the newest image of the stream.
+        wanted: words, or the target itself.
+        answers: given to the questions that come, in order.
+        timeout_s: seconds until it is given up.
+    """
+
+    picture: tuple[Frame, Header] | None
+    wanted: Prompt | str
+    answers: Sequence[str]
+    timeout_s: float
 
 
 class Stills:
-    """For one thread; each ``done`` is called once."""
+    """For the worker's thread; each ``done`` is called once.
 
-    def __init__(self) -> None:
-        self._running: list[tuple[Still, Done]] = []
+    Args:
+        policy, tracker: the node's models.
+        executor: where the policy runs.
+        clock: seconds, monotonic.
+    """
 
-    @property
-    def is_full(self) -> bool:
-        """No more are taken."""
-        return len(self._running) >= MAX_STILLS
+    def __init__(self, policy: Policy, tracker: Tracker, executor: Executor, clock: Callable[[], float]) -> None:
+        self._policy, self._tracker, self._executor, self._clock = policy, tracker, executor, clock
+        self._running: list[tuple[Still, Header, Done]] = []
 
-    def begin(self, still: Still, request: Prompt | str, done: Done) -> None:
-        """A prompt is answered at once, words when the policy has decided."""
-        if isinstance(request, str):
-            still.command(request)
-            self._running.append((still, done))
+    def begin(self, request: StillRequest, newest: tuple[Frame, Header] | None, done: Done) -> None:
+        """A prompt is answered at once, words when the policy has decided.
+
+        Args:
+            newest: the newest image of the stream; None before the first.
+        """
+        picture = request.picture or newest
+        if picture is None:
+            done(StillResult(StillOutcome.NO_IMAGE, "no image came yet: check the camera"), Header())
+            return
+        frame, header = picture
+        if len(self._running) >= MAX_STILLS:
+            done(StillResult(StillOutcome.FAILED, "too many such requests are being worked on: try again"), header)
+            return
+        still = Still(
+            frame,
+            self._policy,
+            self._tracker,
+            self._executor,
+            self._clock,
+            timeout_s=request.timeout_s,
+            answers=request.answers,
+        )
+        if isinstance(request.wanted, str):
+            still.command(request.wanted)
+            self._running.append((still, header, done))
             return
         try:
-            done(still.segment(request))
+            result = still.segment(request.wanted)
         except IcsegError as error:
-            done(StillResult(StillOutcome.FAILED, str(error)))
+            result = StillResult(StillOutcome.FAILED, str(error))
+        done(result, header)
 
     def step(self) -> None:
         """One step of each."""
         for entry in list(self._running):
-            still, done = entry
+            still, header, done = entry
             try:
                 result = still.poll()
             except IcsegError as error:
@@ -46,11 +94,11 @@ class Stills:
             if result is not None:
                 self._running.remove(entry)
                 still.close()
-                done(result)
+                done(result, header)
 
     def close(self, why: str) -> None:
         """End all of them."""
         while self._running:
-            still, done = self._running.pop()
+            still, header, done = self._running.pop()
             still.close()
-            done(StillResult(StillOutcome.FAILED, why))
+            done(StillResult(StillOutcome.FAILED, why), header)

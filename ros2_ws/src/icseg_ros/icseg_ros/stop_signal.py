@@ -14,7 +14,7 @@ def init_with_stop_signal(args: Sequence[str] | None) -> threading.Event:
     """``rclpy.init``, whose own handlers would take the context away in the middle of a callback that publishes.
 
     Args:
-        args: of the command line; those of the process when None.
+        args: the command line; the process's own when None.
 
     Returns:
         Set from the first signal on. Call this in the main thread.

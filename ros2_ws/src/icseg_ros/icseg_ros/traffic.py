@@ -1,4 +1,4 @@
-"""What goes through the node, for diagnostics: rates, times by stage, drops, faults. The worker fills it."""
+"""What goes through the node, for diagnostics: rates, times by stage, drops, faults. Filled in the worker's thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ import numpy as np
 
 from icseg import events
 from icseg_ros.camera import Taken
+from icseg_ros.happened import Happened
 
-KEPT = 300
-"""Masks whose times are kept."""
+MASKS_KEPT = 300
+"""Times are kept of so many masks, and of so many images that may become one."""
 RATE_WINDOW_S = 5.0
+"""Masks per second are counted over so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class TrafficFacts:
     Attributes:
         masks: published since the node was activated.
         masks_per_s: over the last seconds.
-        times_ms: stage -> (median, 95th percentile) of the last masks; ``total`` is from the image's arrival to the
+        timings_ms: stage -> (median, 95th percentile) of the last masks; ``total`` is from the image's arrival to the
             mask's publication.
         dropped: images of the stream that were passed over.
         faults: since the node was activated.
@@ -35,7 +37,7 @@ class TrafficFacts:
 
     masks: int = 0
     masks_per_s: float = 0.0
-    times_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    timings_ms: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     dropped: int = 0
     faults: int = 0
     last_fault: str = ""
@@ -55,8 +57,8 @@ class Traffic:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._arrivals: dict[int, _Arrival] = {}
-        self._times: deque[dict[str, float]] = deque(maxlen=KEPT)
-        self._published_at: deque[float] = deque(maxlen=KEPT)
+        self._timings_ms: deque[dict[str, float]] = deque(maxlen=MASKS_KEPT)
+        self._published_at: deque[float] = deque(maxlen=MASKS_KEPT)
         self._masks = self._dropped = self._faults = 0
         self._last_fault, self._last_fault_at = "", 0.0
 
@@ -66,11 +68,15 @@ class Traffic:
             # the times only: a frame held here would be held for ten seconds
             arrival = _Arrival(taken.wait_ms, taken.convert_ms, taken.received_at)
             self._arrivals[taken.frame.stamp_ns] = arrival
-            while len(self._arrivals) > KEPT:
+            while len(self._arrivals) > MASKS_KEPT:
                 self._arrivals.pop(next(iter(self._arrivals)))
 
-    def published(self, event: events.Tracked, spent_ms: Mapping[str, float]) -> None:
-        """A mask went out: ``spent_ms`` is what its messages took."""
+    def published(self, event: events.Tracked, publishing_ms: Mapping[str, float]) -> None:
+        """A mask went out.
+
+        Args:
+            publishing_ms: milliseconds by stage that its messages took.
+        """
         now = time.monotonic()
         with self._lock:
             self._masks += 1
@@ -80,16 +86,24 @@ class Traffic:
             if arrival is None or not event.is_live:
                 return
             after = event.timings_ms.get("postprocess", 0.0)
-            self._times.append(
+            self._timings_ms.append(
                 {
                     "wait": arrival.wait_ms,
                     "convert": arrival.convert_ms,
                     "model": sum(event.timings_ms.values()) - after,
                     "postprocess": after,
-                    "publish": sum(spent_ms.values()),
+                    "publish": sum(publishing_ms.values()),
                     "total": (now - arrival.received_at) * 1e3,
                 }
             )
+
+    def take(self, happened: Happened) -> None:
+        """Count what is a fault."""
+        match happened.event:
+            case events.Failed(error=error) | events.Rejected(error=error) | events.Degraded(error=error):
+                self.fault(error)
+            case events.CameraStalled(silent_s=silent_s):
+                self.fault(f"no image for {silent_s:.1f} s while something is going on")
 
     def fault(self, what: str) -> None:
         """Something went wrong that the node goes on after."""
@@ -102,7 +116,10 @@ class Traffic:
         now = time.monotonic()
         with self._lock:
             recent = sum(now - at <= RATE_WINDOW_S for at in self._published_at)
-            stages = {stage: [row[stage] for row in self._times] for stage in (self._times[0] if self._times else {})}
+            stages = {
+                stage: [row[stage] for row in self._timings_ms]
+                for stage in (self._timings_ms[0] if self._timings_ms else {})
+            }
             return TrafficFacts(
                 self._masks,
                 recent / RATE_WINDOW_S,

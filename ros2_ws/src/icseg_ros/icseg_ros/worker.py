@@ -1,7 +1,7 @@
-"""The one thread that owns the model: takes the newest image, steps the talks, hands over what came of it.
+"""The one thread that owns the models: takes the newest image, steps the sessions, hands on what happened.
 
-Knows no rclpy: images come from a camera, results go to outputs and an announcer, requests come as calls that are done
-between two steps. Nothing here waits for the policy, for a person or for a publisher.
+Requests come as calls that are done between two steps. What is said, published, counted and answered is the
+subscribers' matter. Nothing here waits for the policy, for a person or for a publisher. Knows no rclpy.
 """
 
 from __future__ import annotations
@@ -10,30 +10,28 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 
 from icseg_msgs.action import ClarifySegment
-from icseg_msgs.msg import DialogueState
 from std_msgs.msg import Header
 
 from icseg import events
-from icseg.dialogue.english.intent import is_command, is_stop
-from icseg.mask_ops.native import distance_peak
-from icseg.session.events import State
 from icseg.session.session import Session
-from icseg.types import Frame, Prompt
-from icseg_ros.announcer import state_code
-from icseg_ros.answers import Answers, Reply
+from icseg.types import Prompt
+from icseg_ros.answers import Answers, GivenAnswer, Reply
 from icseg_ros.goal_runner import GoalRunner, Picture
 from icseg_ros.goals import GoalResult
-from icseg_ros.logged_session import Talk
+from icseg_ros.happened import Happened, Subscriber
+from icseg_ros.logged_session import LoggedSession
+from icseg_ros.mask_output import MaskOutput
 from icseg_ros.parts import Parts
-from icseg_ros.still import Still, StillOutcome, StillResult
-from icseg_ros.stills import Stills
+from icseg_ros.stills import Done, StillRequest, Stills
 from icseg_ros.traffic import Traffic
+from icseg_ros.trouble_log import TroubleLog
 
-NAP_S = 0.02
+IDLE_WAIT_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
 POLICY_THREADS = 3
 """A still's policy, the live dialogue's, and a look at the target that was followed wait for none of the others."""
@@ -43,10 +41,11 @@ class Worker:
     """Runs from ``start`` to ``stop``; every other method may be called from any thread and returns at once.
 
     Args:
-        parts: of the configured node.
+        parts: the configured node's.
         traffic: counts and times, for diagnostics.
         log: takes what people should know.
-        numbers: of dialogues: an answer from before the node was activated must not fit a question after it.
+        dialogue_numbers: for the whole life of the node: an answer from before it was activated must not fit a question
+            after it.
         clock: seconds, monotonic.
     """
 
@@ -55,25 +54,40 @@ class Worker:
         parts: Parts,
         traffic: Traffic,
         log: Callable[[str], None],
-        numbers: Iterator[int],
+        dialogue_numbers: Iterator[int],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._models, self._settings = parts.models, parts.settings
-        self._camera, self._depth = parts.camera, parts.depth
-        self._outputs, self._announcer = parts.outputs, parts.announcer
-        self._traffic, self._log, self._clock = traffic, log, clock
+        self._models, self._settings, self._camera = parts.models, parts.settings, parts.camera
+        self._announcer, self._traffic, self._log, self._clock = parts.announcer, traffic, log, clock
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
-        self._numbers, self._question_id = numbers, 0
-        self._live = self._new_talk()
-        self._stills, self._answers = Stills(), Answers()
-        self._goals = GoalRunner(self._new_talk, self._announcer.withdraw, clock)
-        self._header: Header | None = None
-        self._last_shown: Frame | None = None
-        self._reported: tuple[object, ...] = ()
+        self._dialogue_numbers, self._question_numbers = dialogue_numbers, count(1)
+        self._live = self._new_session()
+        self._newest_header: Header | None = None
+        self._answers = Answers()
+        self._goals = GoalRunner(self._new_session, self._announcer.withdraw, clock)
+        # stills are not among the subscribers: their sessions concern nobody but whoever asked
+        self._stills = Stills(parts.models.policy, parts.models.tracker, self._policy_threads, clock)
+        self._subscribers = self._subscribe(parts)
         self._is_enabled = True
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="icseg-worker", daemon=True)
+
+    def _subscribe(self, parts: Parts) -> tuple[Subscriber, ...]:
+        """Who takes what happens, in this order.
+
+        First who only writes it down, so that it is written whatever comes after. A question is put before the
+        pictures of what it is about are made, which takes the tracker's time. Programs are told last, when all that
+        they may go on with is published; the goals after all others, because a goal's end closes its picture's session.
+        """
+        masks = MaskOutput(
+            parts.outputs,
+            parts.depth,
+            parts.models.tracker,
+            lambda: parts.camera.counts().overwritten,
+            self._traffic.published,
+        )
+        return self._traffic, TroubleLog(self._log), self._announcer, masks, self._answers, self._goals
 
     def start(self) -> None:
         """Begin."""
@@ -88,19 +102,19 @@ class Worker:
 
     def say(self, text: str) -> None:
         """What a person said or typed."""
-        self._post(lambda: self._take_words(text))
+        self._post(lambda: self._goals.listener_to(text, self._live).session.say(text))
 
     def say_answer(self, text: str) -> None:
         """Words that can only be an answer."""
-        self._post(lambda: self._answers.give(self._current(), text, None, self._log_refusal))
+        self._post(lambda: self._answers.give(self._goals.addressed(self._live), text, None, self._log_refusal))
+
+    def answer(self, given: GivenAnswer, reply: Reply) -> None:
+        """An answer that may name its question; the worker's thread calls ``reply``."""
+        self._post(lambda: self._answers.answer(self._goals.addressed(self._live), given, reply))
 
     def point_at(self, prompt: Prompt) -> None:
         """A target that was shown in the live image."""
         self._post(lambda: self._live.point_at(prompt))
-
-    def answer(self, dialogue_id: str, question_id: int, text: str, option: int, reply: Reply) -> None:
-        """An answer that names its question; ``reply`` is called in the worker's thread."""
-        self._post(lambda: self._take_answer(dialogue_id, question_id, text, option, reply))
 
     def begin_goal(
         self,
@@ -110,22 +124,17 @@ class Worker:
         progress: Callable[[], None],
     ) -> None:
         """A goal of the action: pre-empts the one before it. The worker's thread calls ``done`` and ``progress``."""
-        self._post(lambda: self._begin_goal(request, picture, done, progress))
+        self._post(
+            lambda: self._goals.begin(request, picture, self._live if self._is_enabled else None, done, progress)
+        )
 
     def cancel_goal(self, done: Callable[[GoalResult], None]) -> None:
         """End the goal with this ``done``, and what it began."""
         self._post(lambda: self._goals.cancel(done))
 
-    def segment(
-        self,
-        picture: Picture | None,
-        request: Prompt | str,
-        answers: Sequence[str],
-        timeout_s: float,
-        done: Callable[[StillResult, Header], None],
-    ) -> None:
-        """One picture, by default the newest image; ``done`` is called in the worker's thread."""
-        self._post(lambda: self._segment(picture, request, answers, timeout_s, done))
+    def segment(self, request: StillRequest, done: Done) -> None:
+        """One picture, by default the newest image; the worker's thread calls ``done``."""
+        self._post(lambda: self._stills.begin(request, self._newest_picture(), done))
 
     def cancel(self) -> None:
         """Stop what goes on; the stream goes on."""
@@ -139,11 +148,6 @@ class Worker:
         """Take images, or rest: nothing is computed then."""
         self._post(lambda: self._enable(is_enabled))
 
-    @property
-    def state(self) -> State:
-        """Of the live talk."""
-        return self._live.state
-
     def _post(self, call: Callable[[], None]) -> None:
         self._calls.put(call)
         self._camera.wake()
@@ -152,7 +156,7 @@ class Worker:
         while not self._is_over.is_set():
             try:
                 if not self._turn():
-                    self._camera.wait(NAP_S)
+                    self._camera.wait(IDLE_WAIT_S)
             except Exception as error:  # noqa: BLE001  # nothing that is wrong in one image or answer may end the node
                 self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
                 self._log(traceback.format_exc())
@@ -164,14 +168,15 @@ class Worker:
         """One round; whether anything was done."""
         has_called = self._make_calls()
         has_image = self._take_image()
-        new = self._live.step()
-        for event in new:
-            self._take_event(self._live, event)
-        has_more = self._step_picture()
+        has_stepped = self._step(self._live)
+        picture = self._goals.picture_session
+        has_stepped_picture = picture is not None and self._step(picture)
         self._stills.step()
         self._goals.watch()
-        self._report()
-        return has_called or has_image or bool(new) or has_more or self._live.session.is_behind
+        if self._announcer.report(self._goals.addressed(self._live), self._newest_header, is_enabled=self._is_enabled):
+            self._goals.progress()
+        has_more = self._live.session.is_behind
+        return has_called or has_image or has_stepped or has_stepped_picture or has_more
 
     def _make_calls(self) -> bool:
         has_called = False
@@ -184,7 +189,7 @@ class Worker:
         taken = self._camera.take()
         if taken is None:
             return False
-        self._header = taken.header
+        self._newest_header = taken.header
         self._traffic.took(taken)
         if taken.jumped_back:
             self._traffic.fault("stamps went back: the stream began anew")
@@ -192,156 +197,37 @@ class Worker:
         self._live.session.push_frame(taken.frame)
         return True
 
-    def _take_event(self, talk: Talk, event: events.Event) -> None:
-        header = self._header_of(talk, event.stamp_ns)
-        if talk is self._current() and talk.dialogue.question is None:
-            self._announcer.withdraw()
-        match event:
-            case events.Asked():
-                self._ask(talk, event, header)
-            case events.Tracked() if talk is self._live and header is not None:
-                self._publish(talk, event, header)
-            case events.Thinking() if talk is self._live and self._goals.picture_talk is not None:
-                self._goals.end(ClarifySegment.Result.PREEMPTED, "another command came")
-            case events.GaveUp():
-                self._announcer.tell(event.reason, talk.dialogue.language)
-            case events.Failed():
-                self._traffic.fault(event.error)
-                self._log(event.error)
-                self._announcer.tell(event.error, talk.dialogue.language)
-            case events.Rejected() | events.Degraded():
-                self._traffic.fault(event.error)
-                self._log(event.error)
-                if event.ticket > talk.dialogue.ticket and (talk, event.ticket) not in self._answers:
-                    self._announcer.tell(event.error, talk.dialogue.language or self._settings.spoken.language)
-            case events.CameraStalled():
-                self._traffic.fault(f"no image for {event.silent_s:.1f} s while something is going on")
-        self._answers.resolve(talk, event)
-        self._goals.take(talk, event, header)
+    def _step(self, logged: LoggedSession) -> bool:
+        """One step of a session, whose events go to every subscriber; whether there were any."""
+        new = logged.step()
+        for event in new:
+            if logged not in (self._live, self._goals.picture_session):
+                break  # the event before this one ended the goal, and its picture with it
+            happened = self._happened(logged, event)
+            for subscriber in self._subscribers:
+                subscriber.take(happened)
+        return bool(new)
 
-    def _header_of(self, talk: Talk, stamp_ns: int) -> Header | None:
-        return self._goals.header_of(talk) or self._camera.header_of(stamp_ns)
-
-    def _ask(self, talk: Talk, asked: events.Asked, header: Header | None) -> None:
-        if not asked.is_repeat:
-            self._question_id += 1
-        header = header if header is not None else Header()
-        self._announcer.ask(header, talk.dialogue, asked, self._question_id)
-        frame = talk.session.question_frame
-        if frame is not None and asked.choices and not asked.is_repeat:
-            prompts = [Prompt(choice.box_image_px) for choice in asked.choices]
-            things = list(self._models.tracker.segment(frame, prompts).objects.values())
-            self._outputs.publish_candidates(header, frame.image, asked.choices, things, talk.dialogue.id)
-
-    def _publish(self, talk: Talk, event: events.Tracked, header: Header) -> None:
-        (thing,) = event.result.objects.values()
-        frame = talk.session.frame_at(event.stamp_ns)
-        if frame is None:
-            return  # the keyframe of a long dialogue: older than what is kept, and of no use to a robot any more
-        last = self._last_shown
-        if last is not None and frame.stamp_ns < last.stamp_ns and talk.session.frame_at(last.stamp_ns) is last:
-            return  # a new target on its way through images for which the old one had masks: time does not go back
-        self._last_shown = frame
-        point = None
-        if self._depth.is_enabled and not thing.is_lost and (peak := distance_peak(thing.mask)) is not None:
-            point = self._depth.point_of(thing.mask, event.stamp_ns, (peak[0], peak[1]))
-        spent_ms = self._outputs.publish_tracked(
-            header,
-            frame.image,
-            thing,
-            dialogue_id=talk.dialogue.id,
-            label=talk.dialogue.label,
-            is_live=event.is_live,
-            dropped=event.dropped + self._camera.counts().overwritten,
-            point=point,
+    def _happened(self, logged: LoggedSession, event: events.Event) -> Happened:
+        return Happened(
+            logged,
+            event,
+            self._goals.header_of(logged) or self._camera.header_of(event.stamp_ns),
+            logged.frame_of(event),
+            is_live=logged is self._live,
+            is_addressed=logged is self._goals.addressed(self._live),
+            has_reply=self._answers.awaits(logged, event.ticket),
         )
-        self._traffic.published(event, spent_ms)
 
-    def _take_words(self, text: str) -> None:
-        talk = self._goals.picture_talk
-        is_for_it = talk is not None and (is_stop(text) or (talk.state is State.ASKING and not is_command(text)))
-        (talk if talk is not None and is_for_it else self._live).session.say(text)
-
-    def _current(self) -> Talk:
-        """The talk whose question waits: a goal's own picture comes before the stream."""
-        return self._goals.picture_talk or self._live
-
-    def _take_answer(self, dialogue_id: str, question_id: int, text: str, option: int, reply: Reply) -> None:
-        talk = self._current()
-        asked = talk.dialogue.question
-        if asked is None:
-            reply(False, "no question waits")
-        elif dialogue_id not in ("", talk.dialogue.id) or question_id not in (0, self._question_id):
-            reply(
-                False,
-                f"question {self._question_id} of dialogue {talk.dialogue.id} waits, "
-                f"not {question_id} of {dialogue_id!r}",
-            )
-        elif not text and option >= len(asked.options):
-            reply(
-                False,
-                f"option: expected 0..{len(asked.options) - 1}, got {option}"
-                if asked.options
-                else "the question offers no options: answer it in words",
-            )
-        else:
-            self._answers.give(talk, text or asked.options[option], asked.question_id, reply)
+    def _newest_picture(self) -> Picture | None:
+        newest = self._live.session.newest_frame
+        header = self._camera.header_of(newest.stamp_ns) if newest is not None else None
+        header = header or self._newest_header
+        return None if newest is None or header is None else (newest, header)
 
     def _log_refusal(self, is_accepted: bool, why: str) -> None:
         if not is_accepted:
             self._log(why)
-
-    def _begin_goal(
-        self,
-        request: ClarifySegment.Goal,
-        picture: Picture | None,
-        done: Callable[[GoalResult], None],
-        progress: Callable[[], None],
-    ) -> None:
-        if not self._is_enabled and picture is None:
-            self._goals.end(ClarifySegment.Result.PREEMPTED, "another goal came")
-            done(GoalResult(ClarifySegment.Result.FAILED, "the node is not enabled: call ~/enable"))
-            return
-        self._goals.begin(request, picture, self._live, done, progress)
-
-    def _step_picture(self) -> bool:
-        talk = self._goals.picture_talk
-        if talk is None:
-            return False
-        new = talk.step()
-        for event in new:
-            if self._goals.picture_talk is talk:
-                self._take_event(talk, event)
-        return bool(new)
-
-    def _segment(
-        self,
-        picture: Picture | None,
-        request: Prompt | str,
-        answers: Sequence[str],
-        timeout_s: float,
-        done: Callable[[StillResult, Header], None],
-    ) -> None:
-        if picture is None:
-            newest = self._live.session.newest_frame
-            if newest is None or self._header is None:
-                done(StillResult(StillOutcome.NO_IMAGE, "no image came yet: check the camera"), Header())
-                return
-            picture = newest, self._camera.header_of(newest.stamp_ns) or self._header
-        frame, header = picture
-        if self._stills.is_full:
-            done(StillResult(StillOutcome.FAILED, "too many such requests are being worked on: try again"), header)
-            return
-        still = Still(
-            frame,
-            self._models.policy,
-            self._models.tracker,
-            self._policy_threads,
-            self._clock,
-            timeout_s=timeout_s,
-            answers=answers,
-        )
-        self._stills.begin(still, request, lambda result: done(result, header))
 
     def _stop_everything(self) -> None:
         self._goals.end(ClarifySegment.Result.CANCELED, "~/cancel was called")
@@ -351,7 +237,7 @@ class Worker:
         self._goals.end(ClarifySegment.Result.CANCELED, "the node was reset")
         self._live.close()
         self._answers.refuse("the node was reset")
-        self._live = self._new_talk()
+        self._live = self._new_session()
         self._announcer.withdraw()
 
     def _enable(self, is_enabled: bool) -> None:
@@ -360,19 +246,7 @@ class Worker:
             self._camera.set_active(is_enabled)
             self._reset()
 
-    def _report(self) -> None:
-        talk = self._current()
-        dialogue = talk.dialogue
-        code = state_code(talk.state, dialogue) if self._is_enabled else DialogueState.INACTIVE
-        if code == DialogueState.IDLE and self._announcer.is_listening:
-            code = DialogueState.LISTENING
-        now = (code, dialogue.id, dialogue.turns, dialogue.reason, len(dialogue.transcript))
-        if now != self._reported:
-            self._reported = now
-            self._announcer.report(code, dialogue, self._header)
-            self._goals.progress()
-
-    def _new_talk(self) -> Talk:
+    def _new_session(self) -> LoggedSession:
         session = Session(
             self._models.policy,
             self._models.tracker,
@@ -380,7 +254,7 @@ class Worker:
             executor=self._policy_threads,
             clock=self._clock,
         )
-        return Talk(session, lambda: str(next(self._numbers)), self._settings.spoken.language)
+        return LoggedSession(session, self._dialogue_numbers, self._question_numbers, self._settings.spoken.language)
 
     def _close(self) -> None:
         self._make_calls()
@@ -389,4 +263,4 @@ class Worker:
         self._answers.refuse("the node was deactivated")
         self._live.close()
         self._announcer.withdraw()
-        self._announcer.report(DialogueState.INACTIVE, self._live.dialogue, self._header)
+        self._announcer.report(self._live, self._newest_header, is_enabled=False)

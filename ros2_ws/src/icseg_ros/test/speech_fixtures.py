@@ -178,7 +178,7 @@ class FakeServer:
         return answer
 
 
-class Talk(Side):
+class SpeakingNode(Side):
     """The node under test with its speech, and what it told."""
 
     def __init__(self, settings: SpeechSettings, robot: Robot) -> None:
@@ -210,9 +210,9 @@ class Talk(Side):
 
 
 @contextmanager
-def robot_and_talk(
+def robot_and_speaker(
     settings: SpeechSettings, script: Callable[[Robot], Any] = lambda robot: None
-) -> Iterator[tuple[Any, Talk]]:
+) -> Iterator[tuple[Any, SpeakingNode]]:
     """The script's services, and the node that uses them; both are freed at the end.
 
     Yields:
@@ -221,12 +221,12 @@ def robot_and_talk(
     robot = Robot()
     try:
         played = script(robot)
-        talk = Talk(settings, robot)
+        speaker = SpeakingNode(settings, robot)
         try:
-            (say,) = (item for item in talk.node.publishers if item.topic_name == "/clarify_segment/say")
-            talk.spin_until(lambda: say.get_subscription_count() > 0)
-            yield played, talk
+            (say,) = (item for item in speaker.node.publishers if item.topic_name == "/clarify_segment/say")
+            speaker.spin_until(lambda: say.get_subscription_count() > 0)
+            yield played, speaker
         finally:
-            talk.close()
+            speaker.close()
     finally:
         robot.close()

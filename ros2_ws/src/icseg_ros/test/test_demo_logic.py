@@ -10,7 +10,7 @@ from icseg.errors import ConfigError, SourceError
 from icseg.sim.view import CameraPath, camera_at
 from icseg_ros.demo_camera import CameraSettings, camera_info, encoded, position
 from icseg_ros.demo_scene import Wish, open_scene
-from icseg_ros.demo_truth import KEPT, Score, Truth, parse_things
+from icseg_ros.demo_truth import MAPS_KEPT, Score, Truth, parse_things
 
 
 def test_a_film_is_played_there_and_back_or_anew_or_once():
@@ -127,11 +127,11 @@ def test_a_mask_of_another_size_is_told():
 
 def test_old_truth_is_forgotten():
     truth = Truth()
-    for stamp_ns in range(1, KEPT + 3):
+    for stamp_ns in range(1, MAPS_KEPT + 3):
         truth.add(stamp_ns, png(a_map()))
     assert truth.labels(2) is None
     assert truth.labels(3) is not None
-    assert truth.newest_ns == KEPT + 2
+    assert truth.newest_ns == MAPS_KEPT + 2
 
 
 def test_what_is_seen_now_needs_a_map_and_the_things():

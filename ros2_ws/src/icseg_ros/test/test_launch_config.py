@@ -33,7 +33,7 @@ TOPICS = {
     "/command",
     "/answer",
 }
-"""Of the interface, as the launch files leave them."""
+"""The interface's parameters, as the launch files leave them."""
 
 
 def test_rviz_shows_camera_mask_and_overlay():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from icseg_test_msgs.action import STT, TTS
 from icseg_test_msgs.msg import LiveSpeech
-from speech_fixtures import FakeServer, robot_and_talk
+from speech_fixtures import FakeServer, robot_and_speaker
 
 from icseg.errors import ConfigError
 from icseg_ros.speech import (
@@ -45,155 +45,155 @@ def sure(text):
 
 
 def test_own_voice_and_echo_are_ignored_then_the_person_is_heard():
-    with robot_and_talk(SpeechSettings(VOICE, OUT, TURNS), holding) as (tts, talk):
-        voice = talk.publisher(LiveSpeech, "/voice")
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
+    with robot_and_speaker(SpeechSettings(VOICE, OUT, TURNS), holding) as (tts, speaker):
+        voice = speaker.publisher(LiveSpeech, "/voice")
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
         voice.publish(sure("the red one or the blue one"))
-        talk.spin_until(lambda: talk.speech.status.ignored == 1)
+        speaker.spin_until(lambda: speaker.speech.status.ignored == 1)
         tts.release()
-        talk.spin_until(lambda: not talk.speech.status.is_speaking)
-        talk.clock.now += 0.4
+        speaker.spin_until(lambda: not speaker.speech.status.is_speaking)
+        speaker.clock.now += 0.4
         voice.publish(sure("blue one"))
-        talk.spin_until(lambda: talk.speech.status.ignored == 2)
-        talk.clock.now += 0.2
+        speaker.spin_until(lambda: speaker.speech.status.ignored == 2)
+        speaker.clock.now += 0.2
         voice.publish(sure("the red one"))
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [heard.text for heard in talk.heard] == ["the red one"]
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [heard.text for heard in speaker.heard] == ["the red one"]
         assert not tts.canceled
 
 
 def test_a_topic_output_is_half_duplex_by_its_length():
-    with robot_and_talk(SpeechSettings(VOICE, SpeechOutSettings(), TURNS)) as (_, talk):
-        voice = talk.publisher(LiveSpeech, "/voice")
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
+    with robot_and_speaker(SpeechSettings(VOICE, SpeechOutSettings(), TURNS)) as (_, speaker):
+        voice = speaker.publisher(LiveSpeech, "/voice")
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
         voice.publish(sure("the red one"))
-        talk.spin_until(lambda: talk.speech.status.ignored == 1)
-        talk.clock.now += 7.9
+        speaker.spin_until(lambda: speaker.speech.status.ignored == 1)
+        speaker.clock.now += 7.9
         voice.publish(sure("the red one"))
-        talk.spin_until(lambda: bool(talk.heard))
+        speaker.spin_until(lambda: bool(speaker.heard))
 
 
 def test_barge_in_silences_the_robot_and_the_final_words_count():
     turns = replace(TURNS, barge_in=True)
-    with robot_and_talk(SpeechSettings(VOICE, OUT, turns), holding) as (tts, talk):
-        voice = talk.publisher(LiveSpeech, "/voice")
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
+    with robot_and_speaker(SpeechSettings(VOICE, OUT, turns), holding) as (tts, speaker):
+        voice = speaker.publisher(LiveSpeech, "/voice")
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
         voice.publish(LiveSpeech(incremental="the re"))
-        talk.spin_until(lambda: len(tts.canceled) == 1)
-        talk.spin_until(lambda: not talk.speech.status.is_speaking)
-        assert not talk.heard
+        speaker.spin_until(lambda: len(tts.canceled) == 1)
+        speaker.spin_until(lambda: not speaker.speech.status.is_speaking)
+        assert not speaker.heard
         voice.publish(sure("the red one"))
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [heard.text for heard in talk.heard] == ["the red one"]
-        assert not talk.errors
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [heard.text for heard in speaker.heard] == ["the red one"]
+        assert not speaker.errors
 
 
 @pytest.mark.parametrize(("text", "is_stop"), [("Halt!", True), ("stop", False)])
 def test_stop_words_count_while_the_robot_speaks_and_silence_it(text, is_stop):
-    with robot_and_talk(SpeechSettings(VOICE, OUT, TURNS), holding) as (tts, talk):
-        voice = talk.publisher(LiveSpeech, "/voice")
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
+    with robot_and_speaker(SpeechSettings(VOICE, OUT, TURNS), holding) as (tts, speaker):
+        voice = speaker.publisher(LiveSpeech, "/voice")
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
         voice.publish(sure(text))
-        talk.spin_until(lambda: bool(talk.heard))
-        assert (talk.heard[0].text, talk.heard[0].is_stop) == (text, is_stop)
-        talk.spin_until(lambda: len(tts.canceled) == 1)
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert (speaker.heard[0].text, speaker.heard[0].is_stop) == (text, is_stop)
+        speaker.spin_until(lambda: len(tts.canceled) == 1)
 
 
 def test_unsure_and_half_said_words_are_never_answers():
-    with robot_and_talk(SpeechSettings(VOICE, SpeechOutSettings(kind="none"), TURNS)) as (_, talk):
-        voice = talk.publisher(LiveSpeech, "/voice")
+    with robot_and_speaker(SpeechSettings(VOICE, SpeechOutSettings(kind="none"), TURNS)) as (_, speaker):
+        voice = speaker.publisher(LiveSpeech, "/voice")
         voice.publish(LiveSpeech(final="the rat gun", confidence=0.49))
         voice.publish(LiveSpeech(incremental="the", confidence=0.9))
         voice.publish(LiveSpeech())
         voice.publish(LiveSpeech(incremental="the red", final="the red one", confidence=0.5, locale="de_DE"))
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [(h.text, h.confidence, h.language, h.is_partial) for h in talk.heard] == [
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [(h.text, h.confidence, h.language, h.is_partial) for h in speaker.heard] == [
             ("the red one", 0.5, "de-DE", False)
         ]
-        assert talk.speech.status.ignored == 1
+        assert speaker.speech.status.ignored == 1
 
 
 def test_several_voices():
     voices = replace(VOICE, topics=("/another_voice",))
-    with robot_and_talk(SpeechSettings(voices, SpeechOutSettings(), TURNS)) as (_, talk):
+    with robot_and_speaker(SpeechSettings(voices, SpeechOutSettings(), TURNS)) as (_, speaker):
         for topic in ("/voice", "/another_voice"):
-            talk.publisher(LiveSpeech, topic).publish(sure(f"by {topic}"))
-        talk.spin_until(lambda: len(talk.heard) == 2)
-        assert {heard.text for heard in talk.heard} == {"by /voice", "by /another_voice"}
+            speaker.publisher(LiveSpeech, topic).publish(sure(f"by {topic}"))
+        speaker.spin_until(lambda: len(speaker.heard) == 2)
+        assert {heard.text for heard in speaker.heard} == {"by /voice", "by /another_voice"}
 
 
 def test_listening_on_demand_for_a_command():
     heard = {"transcription.text": "the mug"}
     settings = SpeechSettings(LISTEN, SpeechOutSettings(), TURNS)
-    with robot_and_talk(settings, listener(result=heard)) as (stt, talk):
-        talk.speech.listen()
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [h.text for h in talk.heard] == ["the mug"]
+    with robot_and_speaker(settings, listener(result=heard)) as (stt, speaker):
+        speaker.speech.listen()
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [h.text for h in speaker.heard] == ["the mug"]
         assert stt.goals == [STT.Goal()]
 
 
 def test_listening_for_an_answer_gives_the_recognizer_the_options():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.clock.now += 7.9
-        talk.spin_until(lambda: bool(stt.goals))
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, speaker):
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
+        speaker.clock.now += 7.9
+        speaker.spin_until(lambda: bool(stt.goals))
         assert stt.goals[0].prompt == "the red one, the blue one, stop, cancel, never mind, halt"
 
 
 def test_nothing_heard_is_tried_again_a_few_times():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener()) as (stt, talk):
-        talk.speech.listen()
-        talk.spin_until(lambda: len(stt.goals) == 3)
-        talk.spin_for_ticks()
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener()) as (stt, speaker):
+        speaker.speech.listen()
+        speaker.spin_until(lambda: len(stt.goals) == 3)
+        speaker.spin_for_ticks()
         assert len(stt.goals) == 3
-        assert not talk.heard
-        assert not talk.errors
+        assert not speaker.heard
+        assert not speaker.errors
 
 
 def test_listening_to_silence_ends_without_an_error():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, talk):
-        talk.speech.listen()
-        talk.spin_until(lambda: bool(stt.goals))
-        talk.spin_for_ticks(2)
-        talk.clock.now += 10.1
-        talk.spin_until(lambda: len(stt.canceled) == 1)
-        talk.spin_for_ticks(2)
-        assert not talk.errors
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, speaker):
+        speaker.speech.listen()
+        speaker.spin_until(lambda: bool(stt.goals))
+        speaker.spin_for_ticks(2)
+        speaker.clock.now += 10.1
+        speaker.spin_until(lambda: len(stt.canceled) == 1)
+        speaker.spin_for_ticks(2)
+        assert not speaker.errors
 
 
 def test_hush_ends_listening_and_what_is_heard_then_is_dropped():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, talk):
-        talk.speech.listen()
-        talk.spin_until(lambda: bool(stt.goals))
-        talk.speech.hush()
-        talk.spin_until(lambda: len(stt.canceled) == 1)
-        talk.spin_for_ticks(2)
-        assert not talk.heard
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener(holds=True)) as (stt, speaker):
+        speaker.speech.listen()
+        speaker.spin_until(lambda: bool(stt.goals))
+        speaker.speech.hush()
+        speaker.spin_until(lambda: len(stt.canceled) == 1)
+        speaker.spin_for_ticks(2)
+        assert not speaker.heard
 
 
 def test_hush_before_listening_began():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener()) as (stt, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        talk.speech.hush()
-        talk.clock.now += 10.0
-        talk.spin_for_ticks()
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS), listener()) as (stt, speaker):
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
+        speaker.speech.hush()
+        speaker.clock.now += 10.0
+        speaker.spin_for_ticks()
         assert not stt.goals
 
 
 def test_a_recognizer_that_is_not_there():
-    with robot_and_talk(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS)) as (_, talk):
-        talk.speech.listen()
-        talk.spin_for_ticks(2)
-        talk.clock.now += 2.1
-        talk.spin_until(lambda: bool(talk.errors))
-        assert "speech.in: the action server /listen (icseg_test_msgs/action/STT) is not there" in talk.errors[0]
-        assert talk.speech.status.level is Level.WARN
+    with robot_and_speaker(SpeechSettings(LISTEN, SpeechOutSettings(), TURNS)) as (_, speaker):
+        speaker.speech.listen()
+        speaker.spin_for_ticks(2)
+        speaker.clock.now += 2.1
+        speaker.spin_until(lambda: bool(speaker.errors))
+        assert "speech.in: the action server /listen (icseg_test_msgs/action/STT) is not there" in speaker.errors[0]
+        assert speaker.speech.status.level is Level.WARN
 
 
 @pytest.mark.parametrize(
@@ -211,5 +211,5 @@ def test_a_recognizer_that_is_not_there():
     ],
 )
 def test_wrong_fields_are_refused_when_it_is_configured(settings, told):
-    with pytest.raises(ConfigError, match=told), robot_and_talk(settings):
+    with pytest.raises(ConfigError, match=told), robot_and_speaker(settings):
         pass

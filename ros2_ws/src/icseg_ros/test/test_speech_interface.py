@@ -13,7 +13,7 @@ from std_msgs.msg import ColorRGBA, Float64MultiArray
 from icseg.errors import ConfigError
 from icseg_ros.speech.grammar import grammar_of
 from icseg_ros.speech.interface import check_constants, check_field, get_field, load, set_field
-from icseg_ros.speech.words import SAID_MAX, as_tag, in_form, sayable
+from icseg_ros.speech.words import MAX_SAID_CHARS, as_tag, in_form, sayable
 
 
 def test_message_and_action_are_loaded():
@@ -158,7 +158,7 @@ def test_a_report_is_said_without_markup_and_addresses():
 def test_a_long_report_is_said_to_a_word_s_end_and_refers_to_the_log():
     said = sayable("nothing works, " * 100)
     assert said.endswith("nothing works. The log tells the rest.")
-    assert len(said) <= SAID_MAX + len(". The log tells the rest.")
+    assert len(said) <= MAX_SAID_CHARS + len(". The log tells the rest.")
 
 
 def test_a_reason_for_people_is_said_as_it_is():

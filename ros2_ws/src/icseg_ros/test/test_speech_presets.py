@@ -12,7 +12,7 @@ import yaml
 from icseg_test_msgs.action import STT, TTS, Ask, AudioTTS, Say
 from icseg_test_msgs.msg import LiveSpeech, SoundRequest
 from rclpy.node import Node
-from speech_fixtures import FakeServer, Side, robot_and_talk
+from speech_fixtures import FakeServer, Side, robot_and_speaker
 
 from icseg.errors import ConfigError
 from icseg_ros.settings import declare, described, read
@@ -68,26 +68,29 @@ def test_every_preset_is_tested_and_sets_only_speech_parameters():
 
 
 def test_plain_says_on_the_topic_only():
-    with robot_and_talk(preset("plain")) as (_, talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.robot.said == [QUESTION.text])
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
-        assert talk.speech.status.spoken == 1
-        assert talk.speech.status.message == "speaks on ~/say, hears no voice"
+    with robot_and_speaker(preset("plain")) as (_, speaker):
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.robot.said == [QUESTION.text])
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
+        assert speaker.speech.status.spoken == 1
+        assert speaker.speech.status.message == "speaks on ~/say, hears no voice"
 
 
 def test_ros4hri_speaks_and_hears():
-    with robot_and_talk(preset("ros4hri"), lambda robot: FakeServer(robot, TTS, "/tts_engine/tts")) as (server, talk):
-        voice = talk.publisher(LiveSpeech, "/humans/voices/anonymous_speaker/speech")
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.spoken == 1)
+    with robot_and_speaker(preset("ros4hri"), lambda robot: FakeServer(robot, TTS, "/tts_engine/tts")) as (
+        server,
+        speaker,
+    ):
+        voice = speaker.publisher(LiveSpeech, "/humans/voices/anonymous_speaker/speech")
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.spoken == 1)
         assert server.goals == [TTS.Goal(input=QUESTION.text, locale="de_DE")]
-        assert talk.robot.said == [QUESTION.text]
-        talk.clock.now += 10.0
+        assert speaker.robot.said == [QUESTION.text]
+        speaker.clock.now += 10.0
         voice.publish(LiveSpeech(incremental="the re"))
         voice.publish(LiveSpeech(final="the red one", confidence=0.75, locale="en_GB"))
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [(h.text, h.confidence, h.language, h.is_partial) for h in talk.heard] == [
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [(h.text, h.confidence, h.language, h.is_partial) for h in speaker.heard] == [
             ("the red one", 0.75, "en-GB", False)
         ]
 
@@ -97,18 +100,18 @@ def test_pal_ask_asks_and_hears_the_answer():
         answers = {"answers": json.dumps({"answer": "the blue one"})}
         return FakeServer(robot, Ask, "/skill/ask", result=answers), FakeServer(robot, Say, "/skill/say")
 
-    with robot_and_talk(preset("pal_ask"), play) as ((ask, say), talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [(h.text, h.language) for h in talk.heard] == [("the blue one", "de-DE")]
+    with robot_and_speaker(preset("pal_ask"), play) as ((ask, say), speaker):
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [(h.text, h.language) for h in speaker.heard] == [("the blue one", "de-DE")]
         assert ask.goals[0].question == QUESTION.text
         schema = json.loads(ask.goals[0].answers_schema)
         assert schema == {"answer": {"type": "string", "enum": ["the red one", "the blue one", "stop"]}}
-        talk.speech.say(Utterance("I lost it."))
-        talk.spin_until(lambda: talk.speech.status.spoken == 2)
+        speaker.speech.say(Utterance("I lost it."))
+        speaker.spin_until(lambda: speaker.speech.status.spoken == 2)
         assert [goal.input for goal in say.goals] == ["I lost it."]
         assert len(ask.goals) == 1
-        talk.spin_until(lambda: talk.robot.said == [QUESTION.text, "I lost it."])
+        speaker.spin_until(lambda: speaker.robot.said == [QUESTION.text, "I lost it."])
 
 
 def test_mgonzs13_listens_after_it_has_asked():
@@ -119,40 +122,40 @@ def test_mgonzs13_listens_after_it_has_asked():
             FakeServer(robot, STT, "/whisper/listen", result=heard),
         )
 
-    with robot_and_talk(preset("mgonzs13"), play) as ((say, listen), talk):
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: talk.speech.status.is_speaking)
+    with robot_and_speaker(preset("mgonzs13"), play) as ((say, listen), speaker):
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: speaker.speech.status.is_speaking)
         assert say.goals == [AudioTTS.Goal(text=QUESTION.text, language="de", volume=1.0, rate=1.0)]
-        talk.spin_for_ticks()
+        speaker.spin_for_ticks()
         assert not listen.goals
         say.release()
-        talk.spin_until(lambda: not talk.speech.status.is_speaking)
-        talk.spin_for_ticks()
+        speaker.spin_until(lambda: not speaker.speech.status.is_speaking)
+        speaker.spin_for_ticks()
         assert not listen.goals  # the hold-off is not over: the clock stands
-        talk.clock.now += 1.0
-        talk.spin_until(lambda: bool(talk.heard))
-        assert [h.text for h in talk.heard] == ["The blue one."]
+        speaker.clock.now += 1.0
+        speaker.spin_until(lambda: bool(speaker.heard))
+        assert [h.text for h in speaker.heard] == ["The blue one."]
         config = listen.goals[0].grammar_config
         assert (config.start_rule, config.grammar_penalty) == ("root", 10.0)
         assert config.grammar.startswith('root ::= " "? ([Tt] "he red one" | [Tt] "he blue one" | [Ss] "top" | ')
-        talk.spin_for_ticks()
+        speaker.spin_for_ticks()
         assert len(listen.goals) == 1
 
 
 def test_sound_play_speaks_and_is_silenced():
-    with robot_and_talk(preset("sound_play"), lambda robot: robot.subscribe(SoundRequest, "/robotsound")) as (
+    with robot_and_speaker(preset("sound_play"), lambda robot: robot.subscribe(SoundRequest, "/robotsound")) as (
         got,
-        talk,
+        speaker,
     ):
-        talk.spin_until(lambda: talk.robot.node.count_publishers("/robotsound") > 0)
-        talk.speech.say(QUESTION)
-        talk.spin_until(lambda: len(got) == 1)
+        speaker.spin_until(lambda: speaker.robot.node.count_publishers("/robotsound") > 0)
+        speaker.speech.say(QUESTION)
+        speaker.spin_until(lambda: len(got) == 1)
         assert got[0] == SoundRequest(sound=-3, command=1, volume=1.0, arg=QUESTION.text)
-        assert talk.speech.status.is_speaking
-        talk.speech.hush()
-        talk.spin_until(lambda: len(got) == 2)
+        assert speaker.speech.status.is_speaking
+        speaker.speech.hush()
+        speaker.spin_until(lambda: len(got) == 2)
         assert got[1] == SoundRequest(sound=-1, command=0)
-        talk.spin_until(lambda: not talk.speech.status.is_speaking)
+        speaker.spin_until(lambda: not speaker.speech.status.is_speaking)
 
 
 @pytest.mark.parametrize(
@@ -171,6 +174,6 @@ def test_without_its_packages_a_preset_tells_what_to_install(name, package, monk
     apt = f"ros-jazzy-{package.replace('_', '-')}"
     with (
         pytest.raises(ConfigError, match=rf"speech.out.type: .* not installed: .*{apt}"),
-        robot_and_talk(shipped(name)),
+        robot_and_speaker(shipped(name)),
     ):
         pass

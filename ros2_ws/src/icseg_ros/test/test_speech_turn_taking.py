@@ -30,119 +30,119 @@ def test_silence_means_the_person_speaks(clock):
 
 
 def test_own_voice_and_its_echo_are_ignored(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION)
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION)
     clock.now += 1000.0
-    assert talk.is_speaking
-    assert talk.hears(Heard("the red one")).reason == "the robot is speaking"
-    talk.speaking_ended()
-    assert not talk.is_speaking
-    assert talk.is_deaf
-    assert "within 0.8 s" in talk.hears(Heard("the blue one")).reason
+    assert speaker.is_speaking
+    assert speaker.hears(Heard("the red one")).reason == "the robot is speaking"
+    speaker.speaking_ended()
+    assert not speaker.is_speaking
+    assert speaker.is_deaf
+    assert "within 0.8 s" in speaker.hears(Heard("the blue one")).reason
     clock.now += 0.79
-    assert not talk.hears(Heard("the blue one")).is_accepted
+    assert not speaker.hears(Heard("the blue one")).is_accepted
     clock.now += 0.02
-    assert not talk.is_deaf
-    assert talk.hears(Heard("the blue one")).is_accepted
+    assert not speaker.is_deaf
+    assert speaker.hears(Heard("the blue one")).is_accepted
 
 
 def test_no_holdoff(clock):
-    talk = turns(clock, holdoff_s=0.0)
-    talk.speaking_began(QUESTION)
-    talk.speaking_ended()
-    assert talk.hears(Heard("the red one")).is_accepted
+    speaker = turns(clock, holdoff_s=0.0)
+    speaker.speaking_began(QUESTION)
+    speaker.speaking_ended()
+    assert speaker.hears(Heard("the red one")).is_accepted
 
 
 def test_ending_twice_does_not_prolong_the_holdoff(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION)
-    talk.speaking_ended()
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION)
+    speaker.speaking_ended()
     clock.now += 0.7
-    talk.speaking_ended()
+    speaker.speaking_ended()
     clock.now += 0.2
-    assert not talk.is_deaf
+    assert not speaker.is_deaf
 
 
 def test_a_topic_is_estimated_by_its_words(clock):
-    talk = turns(clock)
-    assert talk.estimate_s(QUESTION) == pytest.approx(7.3)
-    talk.speaking_began(QUESTION, is_end_told=False)
+    speaker = turns(clock)
+    assert speaker.estimate_s(QUESTION) == pytest.approx(7.3)
+    speaker.speaking_began(QUESTION, is_end_told=False)
     clock.now += 7.2
-    assert talk.is_speaking
+    assert speaker.is_speaking
     clock.now += 0.2
-    assert not talk.is_speaking
-    assert not talk.hears(Heard("the red one")).is_accepted
+    assert not speaker.is_speaking
+    assert not speaker.hears(Heard("the red one")).is_accepted
     clock.now += 0.8
-    assert talk.hears(Heard("the red one")).is_accepted
+    assert speaker.hears(Heard("the red one")).is_accepted
 
 
 def test_topics_say_one_thing_after_the_other(clock):
-    talk = turns(clock)
-    talk.speaking_began("one two", is_end_told=False)
-    talk.speaking_began("three", is_end_told=False)
+    speaker = turns(clock)
+    speaker.speaking_began("one two", is_end_told=False)
+    speaker.speaking_began("three", is_end_told=False)
     clock.now += 3.5
-    assert talk.is_speaking
+    assert speaker.is_speaking
     clock.now += 0.2
-    assert not talk.is_speaking
+    assert not speaker.is_speaking
 
 
 def test_a_topic_that_was_silenced(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION, is_end_told=False)
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION, is_end_told=False)
     clock.now += 1.0
-    talk.speaking_ended()
-    assert not talk.is_speaking
+    speaker.speaking_ended()
+    assert not speaker.is_speaking
     clock.now += 0.9
-    assert not talk.is_deaf
+    assert not speaker.is_deaf
 
 
 def test_what_the_speech_service_says_counts(clock):
-    talk = turns(clock)
-    talk.robot_speaking(True)
-    assert not talk.hears(Heard("the red one")).is_accepted
+    speaker = turns(clock)
+    speaker.robot_speaking(True)
+    assert not speaker.hears(Heard("the red one")).is_accepted
     clock.now += 30.0
-    assert talk.is_speaking
-    talk.robot_speaking(False)
-    assert not talk.is_speaking
-    assert talk.is_deaf
+    assert speaker.is_speaking
+    speaker.robot_speaking(False)
+    assert not speaker.is_speaking
+    assert speaker.is_deaf
     clock.now += 0.9
-    assert talk.hears(Heard("the red one")).is_accepted
+    assert speaker.hears(Heard("the red one")).is_accepted
 
 
 def test_the_service_ends_an_estimate_that_was_too_long(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION, is_end_told=False)
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION, is_end_told=False)
     clock.now += 0.5
-    talk.robot_speaking(True)
+    speaker.robot_speaking(True)
     clock.now += 2.0
-    talk.robot_speaking(False)
+    speaker.robot_speaking(False)
     clock.now += 0.9
-    assert talk.hears(Heard("the red one")).is_accepted
+    assert speaker.hears(Heard("the red one")).is_accepted
 
 
 def test_a_first_false_does_not_end_an_estimate(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION, is_end_told=False)
-    talk.robot_speaking(False)
-    assert talk.is_speaking
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION, is_end_told=False)
+    speaker.robot_speaking(False)
+    assert speaker.is_speaking
 
 
 def test_a_service_that_died_speaking_is_not_believed_for_ever(clock):
-    talk = turns(clock)
-    talk.robot_speaking(True)
+    speaker = turns(clock)
+    speaker.robot_speaking(True)
     clock.now += 61.0
-    assert talk.hears(Heard("the red one")).is_accepted
+    assert speaker.hears(Heard("the red one")).is_accepted
 
 
 @pytest.mark.parametrize("text", ["stop", "Stop!", "never mind", "HALT", "hör auf."])
 @pytest.mark.parametrize("phase", ["silent", "speaking", "holdoff"])
 def test_stop_words_are_always_accepted(clock, text, phase):
-    talk = turns(clock, min_confidence=0.5)
+    speaker = turns(clock, min_confidence=0.5)
     if phase != "silent":
-        talk.speaking_began(QUESTION)
+        speaker.speaking_began(QUESTION)
     if phase == "holdoff":
-        talk.speaking_ended()
-    verdict = talk.hears(Heard(text, confidence=0.5))
+        speaker.speaking_ended()
+    verdict = speaker.hears(Heard(text, confidence=0.5))
     assert verdict.is_accepted
     assert verdict.interrupts == (phase == "speaking")
     assert verdict.is_stop == (text.lower().startswith("h"))
@@ -153,9 +153,9 @@ def test_a_stop_word_that_is_not_sure_enough(clock):
 
 
 def test_more_than_a_stop_word_is_none(clock):
-    talk = turns(clock)
-    talk.speaking_began(QUESTION)
-    assert not talk.hears(Heard("halt the red one")).is_accepted
+    speaker = turns(clock)
+    speaker.speaking_began(QUESTION)
+    assert not speaker.hears(Heard("halt the red one")).is_accepted
 
 
 @pytest.mark.parametrize(
@@ -174,34 +174,34 @@ def test_no_words(clock, text):
 
 def test_partials_are_never_answers_and_interrupt_only_with_barge_in(clock):
     for barge_in in (False, True):
-        talk = turns(clock, barge_in=barge_in)
-        silent = talk.hears(Heard("the re", is_partial=True))
+        speaker = turns(clock, barge_in=barge_in)
+        silent = speaker.hears(Heard("the re", is_partial=True))
         assert (silent.is_accepted, silent.interrupts) == (False, False)
-        talk.speaking_began(QUESTION)
-        speaking = talk.hears(Heard("the re", is_partial=True))
+        speaker.speaking_began(QUESTION)
+        speaking = speaker.hears(Heard("the re", is_partial=True))
         assert (speaking.is_accepted, speaking.interrupts) == (False, barge_in)
 
 
 def test_barge_in_needs_no_confidence_of_a_partial(clock):
-    talk = turns(clock, min_confidence=0.9, barge_in=True)
-    talk.speaking_began(QUESTION)
-    assert talk.hears(Heard("the re", confidence=0.0, is_partial=True)).interrupts
+    speaker = turns(clock, min_confidence=0.9, barge_in=True)
+    speaker.speaking_began(QUESTION)
+    assert speaker.hears(Heard("the re", confidence=0.0, is_partial=True)).interrupts
 
 
 def test_barge_in_accepts_what_follows_in_the_holdoff(clock):
-    talk = turns(clock, barge_in=True)
-    talk.speaking_began(QUESTION)
-    assert talk.hears(Heard("the", is_partial=True)).interrupts
-    talk.speaking_ended()
+    speaker = turns(clock, barge_in=True)
+    speaker.speaking_began(QUESTION)
+    assert speaker.hears(Heard("the", is_partial=True)).interrupts
+    speaker.speaking_ended()
     clock.now += 0.1
-    final = talk.hears(Heard("the red one"))
+    final = speaker.hears(Heard("the red one"))
     assert final.is_accepted
     assert not final.interrupts
 
 
 def test_barge_in_by_a_final(clock):
-    talk = turns(clock, barge_in=True)
-    talk.speaking_began(QUESTION)
-    verdict = talk.hears(Heard("the red one"))
+    speaker = turns(clock, barge_in=True)
+    speaker.speaking_began(QUESTION)
+    verdict = speaker.hears(Heard("the red one"))
     assert verdict.is_accepted
     assert verdict.interrupts

@@ -21,8 +21,8 @@ class AskVoice:
     """Asks by an action whose result is the answer; what is no question goes to another action, if there is one.
 
     Args:
-        caller: of the asking action.
-        form: of its goal.
+        caller: calls the asking action.
+        form: the form of its goal.
         settings: whose fields were checked.
         statements: says what is no question; None = only ~/say does.
         events: whom to tell.

@@ -86,8 +86,8 @@ class ActionCaller:
         node: that the client belongs to.
         mailbox: whose work this is.
         action: type of the action.
-        name: of the action.
-        type_name: of the type, for errors.
+        name: the action's name.
+        type_name: the name of its type, for errors.
         timeout_s: for a server to be there, to take a goal, to cancel one.
         clock: seconds, monotonic.
     """
@@ -118,7 +118,7 @@ class ActionCaller:
         """Have a goal carried out. One that still runs is cancelled first; of it is only heard when the server fails.
 
         Args:
-            goal: of the action.
+            goal: the action's goal.
             limit_s: seconds that it may run before it is cancelled.
             on_began: the server took it.
             on_ended: called once; not at all when another call takes its place and the server lets go of this one.
@@ -242,7 +242,7 @@ class ActionCaller:
 
 
 def _if_failed(on_ended: Callable[[Ended], None]) -> Callable[[Ended], None]:
-    """Of a call that another one took the place of: a server that hangs would else never be told of."""
+    """Takes the end of a call that another one replaced: a server that hangs would else never be told of."""
 
     def told(ended: Ended) -> None:
         if ended.outcome is Outcome.FAILED:

@@ -29,7 +29,7 @@ class TopicEar:
     Args:
         node: that subscribes.
         settings: of kind topic.
-        group: of the subscriptions.
+        group: the subscriptions' callback group.
         on_heard: called in any thread.
 
     Raises:
@@ -67,7 +67,7 @@ class ListeningEar:
     """Listens by an action, one goal at a time. Belongs to the mailbox.
 
     Args:
-        node, mailbox, timeout_s, clock: of the action's client.
+        node, mailbox, timeout_s, clock: for the action's client.
         settings: of kind action.
         on_heard: what was heard; its text is empty when nothing was.
         on_error: what went wrong and what to do.

@@ -28,7 +28,7 @@ class Form:
 
     @classmethod
     def checked(cls, message: Any, settings: SpeechOutSettings) -> Form:
-        """Of ``speech.out``, every field looked up in ``message``."""
+        """The form that ``speech.out`` describes, every field checked against ``message``."""
         check_field(f"{_GROUP}.text_field", message, settings.text_field, str)
         if settings.language_field:
             check_field(f"{_GROUP}.language_field", message, settings.language_field, str)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from icseg_ros.speech.words import plain
 
-ROOT = "root"
+START_RULE = "root"
 """Name of the start rule."""
 
 
@@ -12,7 +12,7 @@ def grammar_of(answers: tuple[str, ...]) -> str:
     """GBNF whose ``root`` is one of the answers, capital letter and full stop or not; empty when there are none."""
     words = [text for answer in answers if (text := plain(answer))]
     alternatives = " | ".join(dict.fromkeys(_alternative(text) for text in words))
-    return f'{ROOT} ::= " "? ({alternatives}) [.!?]?\n' if alternatives else ""
+    return f'{START_RULE} ::= " "? ({alternatives}) [.!?]?\n' if alternatives else ""
 
 
 def _alternative(text: str) -> str:

@@ -17,7 +17,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import InvalidHandle
 from rclpy.node import Node
 
-_TICK_S = 0.1
+_TIMEOUT_CHECK_PERIOD_S = 0.1
 """Seconds between ticks, while something waits: how late a time-out may be noticed."""
 
 
@@ -41,7 +41,7 @@ class Mailbox:
         self._guard = node.create_guard_condition(self._drain, self.group)
         # a paused simulation must not stop time-outs: no ROS time here
         steady = Clock(clock_type=ClockType.STEADY_TIME)
-        self._timer = node.create_timer(_TICK_S, self._on_tick, self.group, clock=steady)
+        self._timer = node.create_timer(_TIMEOUT_CHECK_PERIOD_S, self._on_tick, self.group, clock=steady)
         self._timer.cancel()
 
     def post(self, work: Callable[[], object]) -> None:

@@ -28,9 +28,9 @@ from icseg_ros.speech.words import Heard, Level, SpeechStatus, Utterance
 
 _OUT, _IN, _WORK = "speech.out", "speech.in", "speech"
 _QUEUE_DEPTH = 10
-_MANY_FAILURES = 3
+_FAILURES_OF_BROKEN_SPEECH = 3
 """Failures in a row from which on speech counts as broken."""
-_TRIES = 3
+_LISTENING_TRIES = 3
 """How often one answer is listened for, when what is heard is nothing or too unsure."""
 _STOP_WORDS = ("stop", "cancel", "never mind")
 """What a person may always say, whatever answers are offered."""
@@ -49,7 +49,7 @@ class Speech:
         on_heard: final words of a person (``is_partial`` is False); words while the robot speaks, and unsure ones,
             are left out.
         on_spoken_error: what went wrong with a speech service and what to do.
-        callback_group: of the subscriptions.
+        callback_group: the subscriptions' callback group.
         clock: seconds, monotonic.
 
     Raises:
@@ -114,7 +114,7 @@ class Speech:
         failures = sorted(self._failures.copy().values(), reverse=True)
         level = Level.OK
         if failures:
-            level = Level.ERROR if failures[0][0] >= _MANY_FAILURES else Level.WARN
+            level = Level.ERROR if failures[0][0] >= _FAILURES_OF_BROKEN_SPEECH else Level.WARN
         message = "; ".join(text for _, text in failures) or self._manner()
         counts = (self._heard, self._ignored, self._spoken, self._errors)
         return SpeechStatus(level, message, self._turns.is_speaking, self.is_listening, *counts)
@@ -231,7 +231,7 @@ class Speech:
         if self._judge(heard):
             self._wish = None
         elif wish is not None:
-            wish.is_begun = wish.tries >= _TRIES  # noise: listen again
+            wish.is_begun = wish.tries >= _LISTENING_TRIES  # noise: listen again
 
     def _take_speaking(self, message: Bool) -> None:
         self._mailbox.post(lambda: self._turns.robot_speaking(message.data))

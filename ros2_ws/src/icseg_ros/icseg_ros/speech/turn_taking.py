@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from icseg_ros.speech.settings import TurnTakingSettings
 from icseg_ros.speech.words import Heard, plain
 
-_LEAD_S = 0.3
+_SPEECH_START_S = 0.3
 """Seconds that a speech service takes to begin; part of the estimate."""
-_REPORT_LASTS_S = 60.0
+_SPEAKING_BELIEVED_S = 60.0
 """Seconds that "the robot speaks" is believed without being said again: what says it may have died."""
 
 
@@ -61,7 +61,7 @@ class TurnTaking:
 
     def estimate_s(self, text: str) -> float:
         """Seconds that the robot takes to say a text."""
-        return _LEAD_S + len(text.split()) * 60.0 / self._settings.words_per_minute
+        return _SPEECH_START_S + len(text.split()) * 60.0 / self._settings.words_per_minute
 
     def speaking_began(self, text: str, *, is_end_told: bool = True) -> None:
         """The robot begins to say something.
@@ -94,7 +94,7 @@ class TurnTaking:
     def is_speaking(self) -> bool:
         """Whether the robot speaks, as far as is known."""
         now = self._clock()
-        is_reported = self._reported_at is not None and now < self._reported_at + _REPORT_LASTS_S
+        is_reported = self._reported_at is not None and now < self._reported_at + _SPEAKING_BELIEVED_S
         return self._is_told or is_reported or now < self._until
 
     @property

@@ -98,8 +98,8 @@ class ActionVoice:
     """Text to speech by an action.
 
     Args:
-        caller: of the action.
-        form: of its goal.
+        caller: calls the action.
+        form: the form of its goal.
         error_field: result field with what went wrong; empty = there is none.
         timeout_s: seconds that it may take beyond the words.
         events: whom to tell.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum
 
-SAID_MAX = 200
+MAX_SAID_CHARS = 200
 """Characters of a report that are said: some fifteen seconds."""
 
 
@@ -38,7 +38,7 @@ class Utterance:
         language: IETF tag ("en", "de-DE"); empty = the speech service's own.
         options: the answers that a question offers; empty for an open question or a statement.
         expects_answer: it is a question.
-        question_id: of the question; 0 = none. Only carried along.
+        question_id: the question's number; 0 = none. Only carried along.
     """
 
     text: str
@@ -49,7 +49,7 @@ class Utterance:
 
 
 class Level(IntEnum):
-    """Of ``/diagnostics``."""
+    """How well it goes, as ``/diagnostics`` says it."""
 
     OK = 0
     WARN = 1
@@ -87,15 +87,15 @@ def plain(text: str) -> str:
 
 
 def sayable(report: str) -> str:
-    """What of a report a robot says aloud: no markup, no addresses, one line, and no more than ``SAID_MAX`` characters.
+    """What of a report a robot says aloud: no markup, no addresses, one line, at most ``MAX_SAID_CHARS`` long.
 
     An error may quote what a server answered: a page of HTML is for the log.
     """
     without_markup = re.sub(r"<[^<>]*>", " ", report)
     words = " ".join(re.sub(r"\b\w+://\S+", "its address", without_markup).split())
-    if len(words) <= SAID_MAX:
+    if len(words) <= MAX_SAID_CHARS:
         return words
-    return words[:SAID_MAX].rsplit(" ", 1)[0].rstrip(" ,;:.") + ". The log tells the rest."
+    return words[:MAX_SAID_CHARS].rsplit(" ", 1)[0].rstrip(" ,;:.") + ". The log tells the rest."
 
 
 def in_form(language: str, form: str) -> str:

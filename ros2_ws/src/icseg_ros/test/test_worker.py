@@ -1,0 +1,185 @@
+"""The worker's rounds, with doubles for the camera and for all that publishes: who is told what, and in which order."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from itertools import count
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from icseg_msgs.action import ClarifySegment
+from sessions import QUESTION, TARGET, frame
+from std_msgs.msg import Header
+
+import icseg_ros.worker
+from icseg.dialogue.actions import SelectKeyframe
+from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
+from icseg.session.config import SessionConfig
+from icseg.session.executor import InlineExecutor
+from icseg.tracker.scripted import ScriptedTracker
+from icseg.types import Prompt
+from icseg_ros.camera import Taken
+from icseg_ros.goals import GoalResult
+from icseg_ros.happened import Happened
+from icseg_ros.traffic import Traffic
+from icseg_ros.worker import Worker
+
+BOX = Prompt((10.0, 10.0, 30.0, 40.0))
+
+
+class Camera:
+    """Gives the images that the test puts in; each has its number as the frame of its header."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Taken] = []
+        self.headers: dict[int, Header] = {}
+
+    def put(self, index: int, *, has_jumped: bool = False) -> None:
+        image = frame(index)
+        self.headers[image.stamp_ns] = header = Header(frame_id=str(index))
+        self.waiting.append(Taken(image, header, has_jumped, 0.0, 0.0, 0.0))
+
+    def take(self) -> Taken | None:
+        return self.waiting.pop(0) if self.waiting else None
+
+    def header_of(self, stamp_ns: int) -> Header | None:
+        return self.headers.get(stamp_ns)
+
+    def counts(self) -> Any:
+        return SimpleNamespace(overwritten=0)
+
+    def wake(self) -> None:
+        pass
+
+
+class Bystanders:
+    """Announcer and outputs in one: what they were given, in the order in which it came."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.happened: list[Happened] = []
+
+    def take(self, happened: Happened) -> None:
+        self.happened.append(happened)
+        self.told.append(type(happened.event).__name__)
+
+    def withdraw(self) -> None:
+        self.told.append("withdrawn")
+
+    def report(self, *state: Any, **more: Any) -> bool:
+        return False
+
+    def publish_tracked(self, *mask: Any, **more: Any) -> dict[str, float]:
+        self.told.append("mask out")
+        return {}
+
+    def publish_candidates(self, *candidates: Any) -> None:
+        self.told.append("candidates out")
+
+
+class Rounds:
+    """A worker whose thread is never started: the test makes its rounds."""
+
+    def __init__(self, *script: Step) -> None:
+        self.camera, self.bystanders, self.traffic = Camera(), Bystanders(), Traffic()
+        self.logged: list[str] = []
+        parts: Any = SimpleNamespace(
+            models=SimpleNamespace(policy=ScriptedPolicy(*script), tracker=ScriptedTracker()),
+            settings=SimpleNamespace(session=SessionConfig(), spoken=SimpleNamespace(language="en")),
+            camera=self.camera,
+            depth=SimpleNamespace(is_enabled=False),
+            outputs=self.bystanders,
+            announcer=self.bystanders,
+        )
+        self.worker = Worker(parts, self.traffic, self.logged.append, count(1))
+
+    def run(self, rounds: int = 4) -> list[str]:
+        """What the bystanders are told in some rounds."""
+        self.bystanders.told.clear()
+        for _ in range(rounds):
+            self.worker._turn()
+        return self.bystanders.told
+
+    def begin_goal(self, *, has_picture: bool = False) -> None:
+        picture = (frame(0), Header(frame_id="own")) if has_picture else None
+        goal = ClarifySegment.Goal(command="the mug", max_turns=-1)
+        self.worker.begin_goal(goal, picture, self._end, lambda: None)
+
+    def _end(self, result: GoalResult) -> None:
+        self.bystanders.told.append(f"goal {result.outcome}")
+
+
+@pytest.fixture(autouse=True)
+def policy_decides_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def inline(*_: Any) -> Executor:
+        return InlineExecutor()
+
+    monkeypatch.setattr(icseg_ros.worker, "ThreadPoolExecutor", inline)
+
+
+def test_a_question_is_put_before_its_candidates_are_segmented() -> None:
+    rounds = Rounds(QUESTION)
+    rounds.camera.put(0)
+    rounds.worker.say("find the mug")
+    assert rounds.run() == ["Thinking", "Asked", "candidates out"]
+
+
+def test_a_goal_ends_after_its_mask_is_out() -> None:
+    rounds = Rounds(SelectKeyframe(0), TARGET)
+    rounds.camera.put(0)
+    rounds.begin_goal()
+    told = rounds.run()
+    assert told.index("Tracked") < told.index("mask out") < told.index(f"goal {ClarifySegment.Result.SEGMENTED}")
+
+
+def test_every_event_carries_its_own_image() -> None:
+    rounds = Rounds()
+    rounds.camera.put(0)
+    rounds.run(1)
+    rounds.worker.point_at(BOX)
+    for index in (1, 2):
+        rounds.camera.put(index)
+        rounds.run(2)
+    tracked = [one for one in rounds.bystanders.happened if type(one.event).__name__ == "Tracked"]
+    assert len(tracked) == 3
+    for one in tracked:
+        assert one.frame is not None
+        assert one.frame.stamp_ns == one.event.stamp_ns
+        assert one.header == rounds.camera.headers[one.event.stamp_ns]
+        assert one.is_live
+        assert one.is_addressed
+
+
+def test_a_goals_picture_is_addressed_before_the_stream_and_ends_with_its_session() -> None:
+    rounds = Rounds(SelectKeyframe(0), TARGET)
+    rounds.camera.put(0)
+    rounds.begin_goal(has_picture=True)
+    told = rounds.run()
+    of_picture = [one for one in rounds.bystanders.happened if not one.is_live]
+    assert of_picture
+    assert all(one.is_addressed and one.header == Header(frame_id="own") for one in of_picture)
+    assert "mask out" not in told, "masks on the topics are the stream's"
+    assert told[-2:] == ["withdrawn", f"goal {ClarifySegment.Result.SEGMENTED}"]
+    assert rounds.worker._goals.picture_session is None
+
+
+def test_a_refusal_is_counted_and_logged_and_known_to_have_a_reply() -> None:
+    rounds = Rounds()
+    rounds.camera.put(0)
+    rounds.worker.say_answer("blue")
+    assert rounds.run() == ["Rejected"]
+    assert rounds.bystanders.happened[0].has_reply
+    assert rounds.traffic.facts().faults == 1
+    assert len(rounds.logged) == 2, "once as trouble, once as the refusal of the words"
+
+
+def test_a_stream_that_jumps_back_begins_anew() -> None:
+    rounds = Rounds()
+    rounds.camera.put(90)
+    rounds.run(1)
+    rounds.worker.point_at(BOX)
+    rounds.run(1)
+    rounds.camera.put(0, has_jumped=True)
+    assert "Failed" in rounds.run()
+    assert rounds.traffic.facts().faults == 2, "the jump, and what it cost"
