@@ -5,6 +5,9 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 	2>/dev/null && { echo $$p; break; }; done)
 BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+# an editable install knows the modules that were there when it was made
+PACKAGE_LIST := build/modules.txt
+JOBS ?= 2
 DEMO_ARGS ?=
 ENGINES ?=
 ROS_VENV ?= .venv-ros
@@ -14,7 +17,7 @@ ROS_FILES := $(shell find ros2_ws/src -type f -not -path '*_msgs/*' -not -path '
 # the wheels' environment is an ament prefix
 ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) PATH=$(CURDIR)/$(ROS_VENV)/bin:$$PATH
 
-.PHONY: demo test lint format ros ros-test edge-llm wheels clean help
+.PHONY: demo check test quick-tests lint format ros ros-test edge-llm wheels clean help FORCE
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
@@ -30,8 +33,13 @@ help:
 demo: $(VENV)/.ready-demo
 	$(BIN)/icseg demo $(if $(ENGINES),--engines $(ENGINES)) $(DEMO_ARGS)
 
+check: lint quick-tests
+
+quick-tests: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests $(TEST_ARGS)
+
 test: $(VENV)/.ready-test lint
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 	@# ROS 2 comes as wheels for x86_64 only; on a robot the distribution's own is used
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory ros-test; \
 	else echo "the tests of ros2_ws are not run: there are no ROS wheels for $$(uname -sm); see docs/ros2.md"; fi
@@ -50,7 +58,7 @@ ros: ros2_ws/install/.ready
 ros-test: ros2_ws/install/.ready
 	cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest $(ROS_TEST_ARGS)
 
-$(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) | $(VENV)/.ready-system
+$(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(PYTHON) -m venv $(ROS_VENV)
 	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r ros2_ws/requirements.txt
 	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
@@ -76,13 +84,19 @@ $(VENV)/.ready-system:
 	@$(BIN)/python -m pip --version >/dev/null
 	@touch $@
 
-$(VENV)/.ready-demo: pyproject.toml $(NATIVE) | $(VENV)/.ready-system
+$(PACKAGE_LIST): FORCE
+	@mkdir -p $(@D)
+	@find runtime/icseg -name '*.py' | sort >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(VENV)/.ready-demo: pyproject.toml $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
 	@touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready-demo
+# one installation, not two: what the tests need holds all that the demo needs
+$(VENV)/.ready-test: pyproject.toml $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,tensorrt,dev]'
-	@touch $@
+	@touch $(VENV)/.ready-demo $@
 
 clean:
 	rm -rf $(VENV) $(ROS_VENV) .venv-edge-llm build dist out ros2_ws/build ros2_ws/install ros2_ws/log
