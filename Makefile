@@ -8,6 +8,7 @@ NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -n
 # an editable install knows the modules that were there when it was made
 PACKAGE_LIST := build/modules.txt
 JOBS ?= 2
+ROS_JOBS ?= 3
 DEMO_ARGS ?=
 ENGINES ?=
 ROS_VENV ?= .venv-ros
@@ -55,8 +56,16 @@ format: $(VENV)/.ready-test
 
 ros: ros2_ws/install/.ready
 
+ROS_PYTEST := cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest
+
+# most of them wait for messages most of the time
 ros-test: ros2_ws/install/.ready
-	cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest $(ROS_TEST_ARGS)
+ifdef ROS_TEST_ARGS
+	$(ROS_PYTEST) $(ROS_TEST_ARGS)
+else
+	$(ROS_PYTEST) -n $(ROS_JOBS) --dist loadfile -m "not alone"
+	$(ROS_PYTEST) -m alone
+endif
 
 $(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(PYTHON) -m venv $(ROS_VENV)

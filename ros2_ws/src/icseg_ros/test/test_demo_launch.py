@@ -23,6 +23,8 @@ MIN_MEAN_J = 0.5
 """The right thing; how well it is segmented depends on how many images a loaded machine gets to see."""
 DEADLINE_S = 90.0
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     "arguments",
