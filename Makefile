@@ -37,7 +37,7 @@ demo: $(VENV)/.ready-demo
 check: lint quick-tests
 
 quick-tests: $(VENV)/.ready-test
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" tests $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --quick $(TEST_ARGS)
 
 test: $(VENV)/.ready-test lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
