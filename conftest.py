@@ -23,6 +23,7 @@ SLOW = (
     "tests/cli/test_evaluate.py",
     "tests/cli/test_terminal.py",
     "tests/cli/test_serve_policy.py",
+    "tests/test_readme.py",
 )
 """Files and folders that take long, or import what takes long: begun in this order, so that no worker is left alone
 with a long one at the end. The first that names a file counts."""
