@@ -4,7 +4,7 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,10),(3,11),(3,12),(3,13)))' \
 	2>/dev/null && { echo $$p; break; }; done)
 BIN := $(VENV)/bin
-NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+NATIVE := CMakeLists.txt $(shell find kernels -path kernels/tests -prune -o \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print 2>/dev/null)
 # an editable install knows the modules that were there when it was made
 PACKAGE_LIST := build/modules.txt
 # each worker holds PyTorch: some 1.5 GB
@@ -25,7 +25,7 @@ ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
 	@echo "                   ENGINES=engines/NAME runs it on what export/build_engines.py made"
-	@echo "make check         for every commit: lint, types and the quick tests (conftest.py says which are slow); under 90 s on two cores"
+	@echo "make check         for every commit: lint, types and quick tests, those that conftest.py does not call slow"
 	@echo "make test          set up, then lint, type check and run all tests, those of ROS 2 as well"
 	@echo "                   JOBS=N runs N of them beside each other (here $(JOBS)); TEST_ARGS=... goes to pytest"
 	@echo "make lint format   ruff and mypy; ruff format"
