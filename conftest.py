@@ -11,6 +11,7 @@ from hypothesis import settings
 ROOT = Path(__file__).parent
 SLOW = (
     "tests/export/test_build_engines.py",
+    "tests/training/test_segmenter.py",
     "tests/training/test_whole_way.py",
     "kernels/tests/test_emulated_operations.py",
     "tests/parity/test_long_streams.py",
