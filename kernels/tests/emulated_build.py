@@ -1,9 +1,15 @@
-"""Builds what runs the CUDA sources in the emulation, programs and a library, plain or sanitized; nothing twice."""
+"""Builds what runs the CUDA sources in the emulation, programs and a library, plain or sanitized; nothing twice.
+
+Test runs beside each other share what is built: one builds, the others wait for it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 KERNELS = Path(__file__).resolve().parents[1]
@@ -26,6 +32,15 @@ TWINS = sorted((KERNELS / "src" / "cpu").glob("*.cpp"))
 """The CPU's versions: what is compared with, and not what is tested here, so without a sanitizer."""
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within it no other process builds here. Not to be nested."""
+    BUILD.mkdir(parents=True, exist_ok=True)
+    with (BUILD / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def compile_all(sources: list[Path], folder: Path, flags: list[str]) -> list[Path]:
     """Object files of sources; those newer than everything under kernels/ and than the flags here are kept.
 
@@ -42,7 +57,7 @@ def compile_all(sources: list[Path], folder: Path, flags: list[str]) -> list[Pat
             run([COMPILER, *FLAGS, *flags, *INCLUDES, "-x", "c++", "-c", str(source), "-o", str(target)])
         return target
 
-    with ThreadPoolExecutor(2) as pool:
+    with alone(), ThreadPoolExecutor(2) as pool:
         return list(pool.map(compiled, sources))
 
 
@@ -76,6 +91,7 @@ def build_library() -> Path:
 
 def link(objects: list[Path], program: Path, flags: list[str]) -> Path:
     """A program or library of object files, linked anew if one is newer."""
-    if not program.is_file() or any(path.stat().st_mtime > program.stat().st_mtime for path in objects):
-        run(["g++", *flags, *map(str, objects), "-o", str(program)])
+    with alone():
+        if not program.is_file() or any(path.stat().st_mtime > program.stat().st_mtime for path in objects):
+            run(["g++", *flags, *map(str, objects), "-o", str(program)])
     return program

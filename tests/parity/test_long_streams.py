@@ -48,7 +48,6 @@ def clip_and_prompts() -> tuple[list[Frame], Prompts]:
 
 
 def test_the_nano_model_that_ships() -> None:
-    torch.set_num_threads(2)
     folder = nano_models() / "segmenter"
     model = PerObjectMemory.from_pretrained(folder, dtype=torch.float32).eval()
     frames, prompts = clip_and_prompts()
@@ -59,7 +58,6 @@ def test_the_nano_model_that_ships() -> None:
 
 
 def test_sam2_1_tiny(tmp_path: Path) -> None:
-    torch.set_num_threads(2)
     model = build_reference(tiny_config())
     model.save_pretrained(tmp_path / "weights")
     command = [sys.executable, "-m", "export.sam2_to_onnx", str(tmp_path / "weights"), str(tmp_path), "--name", "tiny"]

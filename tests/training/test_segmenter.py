@@ -82,7 +82,6 @@ def test_dense_targets_reach_the_edges_of_their_thing(data: Path) -> None:
 
 
 def test_both_stages_learn_and_resume_to_the_same_state(data: Path, tmp_path: Path) -> None:
-    torch.set_num_threads(2)
     store, losses = ClipStore(data / "train", 320), []
     run = start_run(tmp_path, "image", steps=60, lr=8e-4, seed=0)
     for _ in range(12):

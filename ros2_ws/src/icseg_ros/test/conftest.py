@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +14,16 @@ from rclpy.executors import Executor, SingleThreadedExecutor
 from rclpy.node import Node
 
 TIMEOUT_S = 15.0
+DOMAINS = 102
+"""Domains whose ports lie below those that Linux gives out itself."""
+
+
+def pytest_configure() -> None:
+    """A domain for each of several workers: none hears another's topics, nor do the nodes that it starts."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:
+        first = int(os.environ.get("ROS_DOMAIN_ID", "0"))
+        os.environ["ROS_DOMAIN_ID"] = str((first + 1 + int(worker.removeprefix("gw"))) % DOMAINS)
 
 
 @pytest.fixture

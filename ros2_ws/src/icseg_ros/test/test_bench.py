@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[4]
 DEADLINE_S = 120.0
 
+pytestmark = pytest.mark.alone
+
 
 def run(*arguments: str) -> dict[str, Any]:
     """The document that a benchmark prints last."""

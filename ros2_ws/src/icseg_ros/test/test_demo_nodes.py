@@ -61,6 +61,7 @@ class Seen:
         return sorted(set.intersection(*(set(messages) for messages in self.by_topic.values())))
 
 
+@pytest.mark.alone
 def test_the_camera_publishes_like_a_driver_and_ends_with_ctrl_c():
     with Spun("viewer") as spun, Running([command(CAMERA, CLIP)]) as running:
         seen = Seen(spun.node)
