@@ -39,7 +39,7 @@ from icseg.inference.manifest import FLOAT16, INT8, TENSORRT_RTX
 from icseg.tracker.graphs import GRAPH_NAMES, graph_specs
 
 CAPABILITY = "8.6"
-"""Of the GPUs that TensorRT for RTX builds for, the nearest to Orin's 8.7."""
+"""The GPU generation nearest to Orin's 8.7 that TensorRT for RTX builds for."""
 
 
 def random_model(size: str, resolution: int) -> Sam2VideoModel:

@@ -126,7 +126,7 @@ def errors(path: Path, feeds: list[dict[str, Array]], threads: int) -> dict[str,
 
 
 def plan_memory(path: Path, precision: str, folder: Path) -> dict[str, Any] | None:
-    """Of a plan for SM 8.6; None without a builder."""
+    """What is known of a plan for SM 8.6; None without a builder."""
     try:
         facts = build_plan(path, folder / "a.plan", PlanOptions(precision, **PLAN))
     except BackendError as error:

@@ -32,9 +32,9 @@ BOARDS = {
 }
 """Memory rate and multiprocessors from NVIDIA's data sheets."""
 REGISTERS, SHARED_BYTES, THREADS, BLOCKS = 65536, 164 * 1024, 1536, 16
-"""Of one multiprocessor of compute capability 8.7. *Source:* CUDA programming guide, technical specifications."""
+"""What one multiprocessor of compute capability 8.7 has. *Source:* CUDA programming guide, technical specifications."""
 RESERVED_SHARED_BYTES = 1024
-"""Of every block, by the system."""
+"""What the system takes of every block."""
 SIZES = {"480p": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 CELLS, SIDE = 256, 1024
 """SAM 2.1's logits and input."""

@@ -38,11 +38,11 @@ from icseg.types import ImageU8, Logits
 SIZES = {"480p": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920)}
 OBJECTS = (1, 4, 8, 16)
 BAND = 1e-4
-"""Of logits: pixels whose value is nearer to the threshold may be rounded to either side of it."""
+"""How far logits may differ: pixels whose value is nearer to the threshold may be rounded to either side of it."""
 INPUT_SIDE = 1024
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BYTE_TOLERANCE = 1.0
-"""Of 255: OpenCV rounds the resized picture to bytes, and YUV by its vector paths."""
+"""How far grey values may differ, in 255ths: OpenCV rounds the resized picture to bytes, and YUV by its vector paths."""
 WARM_UP = 5
 
 

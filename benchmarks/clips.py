@@ -17,7 +17,7 @@ from icseg.types import MaskBool
 
 FPS, SECONDS = 7.5, 10.0
 MIN_AREA_PX = 400
-"""Of 640x480: a thing of which less is seen in the first frame is not prompted."""
+"""Pixels of a picture of 640x480: a thing of which less is seen in the first frame is not prompted."""
 LARGE_PX = 8000
 CROSSING_IOU = 0.05
 TOUCHING_PX = 3

@@ -41,7 +41,7 @@ ORIN = (
 
 @dataclass(frozen=True, slots=True)
 class GraphCost:
-    """Of one run.
+    """What one run costs.
 
     Attributes:
         layer_flop: in Linear and Conv layers, whose weights are constant.

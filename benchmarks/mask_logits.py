@@ -18,9 +18,9 @@ from icseg.tracker.tracker import Tracker
 from icseg.types import Array, Logits, Prompt
 
 SYNTHETIC_SIDE = 256
-"""Of SAM 2.1's logits for a 1024 x 1024 image."""
+"""The side of SAM 2.1's logits for a 1024 x 1024 image."""
 FIRST_FRAME = 15
-"""Of the recorded clip: every thing is in view."""
+"""The number of a frame of the recorded clip in which every thing is in view."""
 
 
 @dataclass
@@ -32,17 +32,17 @@ class Listener:
 
     @property
     def inputs(self) -> Mapping[str, TensorSpec]:
-        """Of the decoder."""
+        """As the decoder has it."""
         return self.runner.inputs
 
     @property
     def outputs(self) -> Mapping[str, TensorSpec]:
-        """Of the decoder."""
+        """As the decoder has it."""
         return self.runner.outputs
 
     @property
     def backend(self) -> str:
-        """Of the decoder."""
+        """As the decoder has it."""
         return self.runner.backend
 
     def run(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:

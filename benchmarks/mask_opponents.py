@@ -53,7 +53,7 @@ class OpenCvMasks:
         self._mask = np.empty(hw, np.uint8)
 
     def __call__(self, batch: Logits) -> Masks:
-        """Of (N, h, w) logits."""
+        """What it makes of (N, h, w) logits."""
         bits, boxes, moments = [], [], np.zeros((len(batch), 6))
         for logits, row in zip(batch, moments, strict=True):
             cleaned = opencv_clean(logits)
@@ -84,7 +84,7 @@ class TorchMasks:
         self._x, self._y = torch.arange(hw[1], dtype=torch.float64), torch.arange(hw[0], dtype=torch.float64)
 
     def __call__(self, batch: Logits) -> Masks:
-        """Of (N, h, w) logits."""
+        """What it makes of (N, h, w) logits."""
         logits = torch.from_numpy(batch)[:, None]
         masks = torch.nn.functional.interpolate(logits, self._hw, mode="bilinear", align_corners=False)[:, 0] > 0
         bits, boxes, moments = [], [], np.zeros((len(batch), 6))

@@ -187,7 +187,7 @@ def play_case(
 
 
 def points_at(target: events.Targeted, sim: SimFrame, target_id: int) -> bool:
-    """Of all things in view, the one that was meant fits the target's box best."""
+    """Whether the one that was meant fits the target's box best, among all things in view."""
     aimed_at = target.prompt.box_image_px
     assert aimed_at is not None, "a policy points with a box"
     fits = {n: box_iou(box, aimed_at) for n in sim.things if (box := sim.box_image_px(n)) is not None}

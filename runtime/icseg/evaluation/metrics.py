@@ -14,7 +14,7 @@ import numpy as np
 from icseg.types import MaskBool
 
 TOLERANCE = 0.008
-"""Of the image's diagonal: how far a contour may lie from the true one."""
+"""How far a contour may lie from the true one, as a share of the image's diagonal."""
 
 
 def jaccard(predicted: MaskBool, true: MaskBool) -> float:
