@@ -42,7 +42,7 @@ BAND = 1e-4
 INPUT_SIDE = 1024
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 BYTE_TOLERANCE = 1.0
-"""How far grey values may differ, in 255ths: OpenCV rounds the resized picture to bytes, and YUV by its vector paths."""
+"""How far grey values may differ, of 255: OpenCV rounds the resized picture to bytes, and YUV by its vector paths."""
 WARM_UP = 5
 
 

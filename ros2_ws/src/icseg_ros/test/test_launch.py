@@ -2,17 +2,28 @@
 
 import ast
 import importlib
+import json
 import re
 import sys
 from pathlib import Path
 
 import pytest
+import rclpy
 import yaml
 from ament_index_python.packages import get_package_prefix, get_package_share_directory
+from rclpy.context import Context
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "test_support"))
 
 from launching import DOUBLE, IS_REAL, Command, launch_file, resolve
+
+from icseg.assets import nano_models
+from icseg.runtime_settings import RuntimeSettings
+from icseg.settings import from_values
+from icseg.tracker.loading import sam2_settings
+from icseg.tracker.state import TrackerConfig
+from icseg_ros.node import ClarifySegmentNode
+from icseg_ros.parameters import read_all
 
 SHARE = Path(get_package_share_directory("icseg_ros"))
 LIB = Path(get_package_prefix("icseg_ros")) / "lib" / "icseg_ros"
@@ -69,6 +80,36 @@ def test_every_argument_arrives_with_its_type(tmp_path):
         "autostart": False,
         "use_sim_time": True,
     }
+
+
+def settings_of(command: Command) -> RuntimeSettings:
+    """The settings in force in the node that a command would start."""
+    context = Context()
+    rclpy.init(context=context)
+    node = ClarifySegmentNode(context=context, cli_args=command.argv[1:])
+    try:
+        return read_all(node).runtime.settings
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown(context=context)
+
+
+def test_each_model_brings_its_own_tracker_settings_and_the_user_wins_over_both(tmp_path):
+    # a folder of SAM 2.1 engines, as far as settings are read from it
+    (tmp_path / "segmenter").mkdir()
+    nano = json.loads((nano_models() / "segmenter" / "manifest.json").read_text())
+    sam2 = nano | {"settings": sam2_settings(), "source_sha256": "0" * 64}
+    (tmp_path / "segmenter" / "manifest.json").write_text(json.dumps(sam2))
+    assert settings_of(only()).tracker == from_values("tracker", TrackerConfig, nano["settings"])
+    assert settings_of(only(engines=str(tmp_path))).tracker == TrackerConfig()
+    file = tmp_path / "robot.toml"
+    file.write_text("tracker.window_scale = 4\n")
+    chosen = settings_of(only(engines=str(tmp_path), config_file=str(file))).tracker
+    assert chosen == TrackerConfig(window_scale=4.0)
+    params_file = tmp_path / "mine.yaml"
+    params_file.write_text("/**: {ros__parameters: {tracker.window_scale: 5}}\n")
+    chosen = settings_of(only(config_file=str(file), params_file=str(params_file))).tracker
+    assert (chosen.window_scale, chosen.max_growth) == (5.0, 2.0)
 
 
 def test_paths_are_meant_from_where_the_launch_is_started(tmp_path, monkeypatch):
