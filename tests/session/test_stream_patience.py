@@ -91,8 +91,9 @@ def test_so_many_refused_frames_in_a_row_are_a_new_stream() -> None:
         camera.take(make_frame(3), 0.0)
     assert indices(camera.buffer) == [3]
     # and the new one has the same patience
-    with pytest.raises(ValueError, match="is not later"):
-        camera.take(make_frame(2), 0.0)
+    for index in (1, 2):
+        with pytest.raises(ValueError, match="is not later"):
+            camera.take(make_frame(index), 0.0)
     camera.take(make_frame(4), 0.0)
     assert indices(camera.buffer) == [3, 4]
 

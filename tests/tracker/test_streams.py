@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from icseg.tracker.encoded_image import StageClock
 from icseg.tracker.graphs import IMAGE_ENCODER, MASK_DECODER, graph_specs
 from icseg.tracker.scripted import ScriptedTracker
 from icseg.tracker.state import TrackerConfig, TrackState
-from icseg.types import Frame, Prompt
+from icseg.types import Array, Frame, Prompt
 
 BOX = Prompt((16.0, 12.0, 32.0, 24.0))
 POINT = Prompt(None, ((20.0, 20.0),), (1,))
@@ -70,6 +71,23 @@ def test_a_stage_is_told_in_milliseconds_summed_over_objects(monkeypatch: pytest
             pass
     assert clock.timings_ms["mask_decoder"] == pytest.approx(750.0)
     assert clock.timings_ms["preprocess"] == 0.0
+
+
+class ChoosyGraphs(ScriptedGraphs):
+    """The decoder thinks little of its first mask and much of the second."""
+
+    def _decode(self, feeds: Mapping[str, Array]) -> Mapping[str, Array]:
+        return {**super()._decode(feeds), "iou_scores": np.array([[0.6, 0.9, 0.7, 0.8]], np.float32)}
+
+
+@pytest.mark.parametrize(("prompt", "iou"), [(POINT, 0.9), (BOX, 0.6)])
+def test_a_point_may_mean_several_things_and_a_box_one(prompt: Prompt, iou: float) -> None:
+    one_point = replace(FACTS, multimask_for_prompts=True, multimask_min_points=1, multimask_max_points=1)
+    tracker = ChoosyGraphs(one_point).tracker()
+    state = tracker.start(make_frame(0), prompt)
+    assert state.latest is not None
+    assert state.latest.objects[1].iou_score == pytest.approx(iou)
+    assert tracker.step(state, make_frame(1)).objects[1].iou_score == pytest.approx(0.6)
 
 
 def test_places_are_reused_and_nothing_of_the_former_object_is_left() -> None:
