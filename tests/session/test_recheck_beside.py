@@ -61,8 +61,9 @@ class Rig:
         config: FollowingConfig | None = None,
         tracker: ScriptedTracker | None = None,
         max_frames: int = 300,
+        policy: WatchingPolicy | None = None,
     ) -> None:
-        self.executor, self.policy = ManualExecutor(), WatchingPolicy(script)
+        self.executor, self.policy = ManualExecutor(), policy or WatchingPolicy(script)
         self.tracker = tracker or ScriptedTracker(drift_px=1.0)
         whole = SessionConfig(buffer=BufferConfig(max_frames=max_frames), following=config or FollowingConfig())
         self.session = Session(self.policy, self.tracker, whole, executor=self.executor, clock=FakeClock())

@@ -31,8 +31,8 @@ class Following:
     them; then the newest frame wins. With ``every_frame`` nothing is skipped.
 
     With a policy that knows its target, masks are checked beside the tracking. A mask that was found wrong is put right
-    in its own frame, with the memories from before it, and followed to now as from a keyframe; only what is newer than
-    everything that was shown before is shown.
+    in its own frame, with the memories from before it, and followed to now as from a keyframe, but in at most twice as
+    many strides as it took to follow the wrong one; only what is newer than everything that was shown before is shown.
 
     Args:
         tracker: segments and follows.
@@ -62,6 +62,7 @@ class Following:
         self._executor = executor
         # the state in the frame that is being checked
         self._kept_state = tracker.new_state() if self._policy is not None else None
+        self._steps_since_kept = 0
         self._recheck: Recheck | None = None
         self._out: list[events.Event] = []
         self._strides_left = config.catch_up_frames
@@ -138,6 +139,7 @@ class Following:
         # what was shown of a frame stays shown, though it is passed over the second time
         self.dropped += sum(passed.stamp_ns > self._shown_ns for passed in waiting[: step - 1])
         self.stamp_ns = frame.stamp_ns
+        self._steps_since_kept += 1
         self._is_newest = step == len(waiting)
         if self._is_newest:
             self._strides_left = 0
@@ -154,6 +156,7 @@ class Following:
                 return self._apply(outcome, result)
             if self._recheck is not None:
                 self._tracker.copy_state(self._state, self._kept_state)
+                self._steps_since_kept = 0
         if self._recheck is not None and self._recheck.is_mistrustful:
             return replace(result, objects={known: found.as_lost() for known, found in result.objects.items()})
         return result
@@ -172,7 +175,10 @@ class Following:
         """Put a mask right in its own frame, which is in the past; from there it is caught up."""
         self._state, self._kept_state = self._kept_state, self._state
         self.stamp_ns = outcome.frame.stamp_ns
-        self._strides_left = self._config.catch_up_frames
+        # once for what was followed already and as much for what came since: a tracker that is slower than the camera,
+        # and goes back time and again, would otherwise fall behind for good
+        again = 2 * self._steps_since_kept
+        self._strides_left = min(self._config.catch_up_frames, max(again, self._strides_left))
         result = self._apply(outcome, None)
         if isinstance(outcome.correction, Mismatch):
             self._note_lost(result.stamp_ns)  # at once: what is shown now is the wrong thing
