@@ -33,8 +33,14 @@ class ManualExecutor(Executor):
 
     def __init__(self) -> None:
         self.jobs: list[tuple[Future[Any], Any]] = []
+        self.is_shut_down = False
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self.is_shut_down = True
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        if self.is_shut_down:
+            raise RuntimeError("shut down")
         future: Future[Any] = Future()
         self.jobs.append((future, lambda: fn(*args, **kwargs)))
         return future

@@ -356,6 +356,17 @@ def test_a_watch_that_cannot_be_made_is_told_without_a_new_frame() -> None:
     assert rig.executor.jobs == []
 
 
+def test_an_executor_that_takes_no_looks_any_more_is_told_once_and_tracking_goes_on() -> None:
+    rig = Rig()
+    rig.begin()
+    rig.executor.shutdown()
+    told = rig.follow(20)
+    assert [event.error for event in told if isinstance(event, events.Degraded)] == [
+        "the mask is no longer checked against the target: unexpected RuntimeError: shut down"
+    ]
+    assert frames_of(told, events.Tracked) == list(range(1, 21))
+
+
 def test_masks_are_shown_again_when_nobody_can_check_them() -> None:
     rig = Rig({5: Mismatch("the blue box"), 6: BackendError("the engine died")})
     rig.begin()
