@@ -377,6 +377,18 @@ def test_dead_policy_fails_and_the_session_goes_on(rig: Callable[..., Rig]) -> N
     assert kinds(r.say("the mug")) == [events.Thinking, events.Asked]
 
 
+def test_a_policy_that_breaks_unexpectedly_leaves_the_session_ready_for_the_next_command(
+    rig: Callable[..., Rig],
+) -> None:
+    r = rig(KeyError("mug"), Ask("which?"))
+    r.camera(1)
+    failed = r.say("the mug")[-1]
+    assert isinstance(failed, events.Failed)
+    assert failed.error == "the policy broke: unexpected KeyError: 'mug'"
+    assert r.session.state is State.IDLE
+    assert kinds(r.say("the mug")) == [events.Thinking, events.Asked]
+
+
 def test_broken_engine_fails_and_the_session_goes_on(rig: Callable[..., Rig]) -> None:
     def broken(stamp_ns: int) -> bool:
         raise BackendError("engine ran out of memory")

@@ -10,7 +10,7 @@ from icseg.dialogue.actions import Ask, GiveUp
 from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.dialogue import Dialogue, Turn
 from icseg.dialogue.observations import sample_frame_indices
-from icseg.errors import Cancelled
+from icseg.errors import BackendError, Cancelled, IcsegError
 from icseg.types import Frame
 
 Outcome = Ask | Target | GiveUp
@@ -79,7 +79,12 @@ class DialogueJob:
         if self._job is None or not self._job.done():
             return None
         job, self._job = self._job, None
-        return job.result()
+        try:
+            return job.result()
+        except IcsegError:
+            raise
+        except Exception as error:  # the policy's seam: the next command may fare better
+            raise BackendError(f"the policy broke: unexpected {type(error).__name__}: {error}") from error
 
     def cancel(self) -> None:
         """Stop thinking as soon as the policy notices; nothing comes out any more."""
