@@ -98,6 +98,41 @@ def test_asks_then_targets_then_catches_up_then_follows_live(rig: Callable[..., 
     assert (live.is_live, live.stamp_ns, live.dropped) == (True, 15 * FRAME_NS, 6 + 2)
 
 
+def test_a_frame_that_was_shown_or_dropped_for_an_earlier_target_is_not_dropped_again(rig: Callable[..., Rig]) -> None:
+    r = rig(SelectKeyframe(0), ANSWER)
+    r.camera(1)
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    r.step()
+    for _ in range(6):
+        r.camera(1)
+        r.step()
+    r.camera(4)
+    assert r.step()[-1].dropped == 3  # 7 to 9
+    r.session.say("the mug")
+    r.session.step()
+    r.camera(2)
+    caught_up = [event for event in r.step(8) if isinstance(event, events.Tracked)]
+    assert [event.stamp_ns // FRAME_NS for event in caught_up] == [0, 3, 6, 9, 12]
+    assert caught_up[-1].dropped == 3 + 1  # of the frames between only 11 is new
+
+
+def test_a_new_stream_counts_its_own_drops(rig: Callable[..., Rig]) -> None:
+    r = rig()
+    r.frames = 50
+    r.camera(2)
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    r.step()
+    r.session.begin_stream("the clock was set back")
+    r.frames = 0
+    r.camera(1)
+    r.session.point_at((10.0, 10.0, 30.0, 40.0))
+    for _ in range(2):
+        r.step()
+        r.camera(1)
+    r.camera(3)
+    assert r.step()[-1].dropped == 3
+
+
 def test_a_box_is_followed_without_a_question(rig: Callable[..., Rig]) -> None:
     r = rig()
     r.camera(3)

@@ -41,11 +41,13 @@ class Following:
         config: see ``FollowingConfig``.
         policy: checks masks, if it is a ``WatchingPolicy``.
         executor: where it does.
+        counted_ns: frames up to this stamp were shown or counted as dropped, for an earlier target; -1 for none.
 
     Attributes:
         lost_since_ns: stamp of the frame in which the target was lost, or None while it is visible.
         dropped: frames that were passed over, and of which nothing was shown.
         stamp_ns: the stamp of the frame that the tracker has come to.
+        counted_ns: as above, with this target's frames.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Following:
         config: FollowingConfig,
         policy: Policy,
         executor: Executor,
+        counted_ns: int = -1,
     ) -> None:
         self._tracker, self._state, self._config = tracker, tracker.new_state(), config
         self._policy = policy if config.rechecks and isinstance(policy, WatchingPolicy) else None
@@ -69,6 +72,7 @@ class Following:
         self._keyframe: tuple[Frame, Prompt] | None = (keyframe, prompt)
         self.stamp_ns = keyframe.stamp_ns
         self._shown_ns = keyframe.stamp_ns - 1
+        self.counted_ns = counted_ns
         self._is_newest = self._has_been_live = False
         self.lost_since_ns: int | None = None
         self.dropped = 0
@@ -137,7 +141,7 @@ class Following:
             self._strides_left -= 1
         frame = waiting[step - 1]
         # what was shown of a frame stays shown, though it is passed over the second time
-        self.dropped += sum(passed.stamp_ns > self._shown_ns for passed in waiting[: step - 1])
+        self.dropped += sum(passed.stamp_ns > self.counted_ns for passed in waiting[: step - 1])
         self.stamp_ns = frame.stamp_ns
         self._steps_since_kept += 1
         self._is_newest = step == len(waiting)
@@ -216,6 +220,7 @@ class Following:
 
     def _show(self, result: TrackResult, dropped: int) -> None:
         stamp_ns = self._shown_ns = result.stamp_ns
+        self.counted_ns = max(self.counted_ns, stamp_ns)
         self._has_been_live = self._has_been_live or self._is_newest
         self._out.append(events.Tracked(stamp_ns, result, self._is_newest, dropped, timings_ms=dict(result.timings_ms)))
         if all(thing.is_lost for thing in result.objects.values()):

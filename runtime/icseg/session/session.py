@@ -76,7 +76,7 @@ class Session:
         self._tickets, self._ticket, self._question_id = itertools.count(1), 0, 0
         self._early: tuple[Words, float] | None = None
         self._spoken_at = clock()
-        self._dropped = 0
+        self._dropped, self._counted_ns = 0, -1
 
     def push_frame(self, frame: Frame) -> None:
         """Hand over a camera frame. When ``step`` is too slow for the stream, the oldest waiting frames are dropped."""
@@ -185,6 +185,7 @@ class Session:
     def _fail_restarted(self, why: str) -> None:
         if self.state.is_busy:
             self._fail(f"the stream started anew ({why}); please say again what you want")
+        self._counted_ns = -1
 
     def _take_words(self, words: Words, text: str, at: float) -> None:
         stamp_ns, ticket = self._stream.stamp_ns, words.ticket
@@ -296,7 +297,9 @@ class Session:
         self._emit(targeted)
         self._reset(State.TARGETING)
         config = self.config.following
-        self._following = Following(self._tracker, keyframe, targeted.prompt, config, self._policy, self._executor)
+        self._following = Following(
+            self._tracker, keyframe, targeted.prompt, config, self._policy, self._executor, self._counted_ns
+        )
 
     def _go_on_following(self) -> None:
         if self._following is None:
@@ -327,7 +330,7 @@ class Session:
         if self._dialogue_job is not None:
             self._dialogue_job.cancel()
         if self._following is not None:
-            self._dropped += self._following.dropped
+            self._dropped, self._counted_ns = self._dropped + self._following.dropped, self._following.counted_ns
             self._following.cancel()
         self._dialogue_job = self._following = self._question = None
         self.state = state
