@@ -75,8 +75,9 @@ def test_an_answer_may_name_another_frame_than_the_keyframe() -> None:
     assert target.keyframe is dialogue.frames[24]
 
 
-def test_an_answer_in_a_frame_that_was_not_shown_is_told_and_the_dialogue_goes_on() -> None:
-    agent, _ = make_agent(replace(ANSWER, frame_id=99), replace(ANSWER, frame_id=0))
+@pytest.mark.parametrize("frame_id", [99, np.int64(99)])
+def test_an_answer_in_a_frame_that_was_not_shown_is_told_and_the_dialogue_goes_on(frame_id: int) -> None:
+    agent, _ = make_agent(replace(ANSWER, frame_id=frame_id), replace(ANSWER, frame_id=0))
     dialogue = make_dialogue()
     target = agent.advance(dialogue)
     assert isinstance(target, Target)

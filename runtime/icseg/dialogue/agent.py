@@ -142,7 +142,7 @@ def _rule_broken(dialogue: Dialogue, config: DialogueConfig) -> str:
             return INTERACTIONS_SPENT_TEXT
         case Answer(frame_id=None) if dialogue.keyframe_id is None:
             return ANSWER_TOO_EARLY_TEXT
-        case Answer(frame_id=int(frame_id)) if frame_id not in dialogue.frames:
+        case Answer(frame_id=frame_id) if frame_id is not None and frame_id not in dialogue.frames:
             return unknown_frame_text(dialogue.frames)
     return ""
 
