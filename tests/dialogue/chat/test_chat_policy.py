@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import OrderedDict
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -153,6 +154,26 @@ def test_an_image_is_encoded_once_and_never_mistaken_for_another() -> None:
     again = encoder.data_url(frame, 448)
     assert again == first
     assert again is not first
+
+
+class _Shared(OrderedDict[Any, Any]):
+    """Another thread drops everything after each look-up."""
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        found = super().get(key, default)
+        self.clear()
+        return found
+
+    def pop(self, key: Any, default: Any = None) -> Any:
+        found = super().pop(key, default)
+        self.clear()
+        return found
+
+
+def test_an_image_that_another_dialogue_drops_meanwhile_is_given_all_the_same() -> None:
+    encoder, frame = ImageEncoder(), make_frame(1)
+    encoder._cache = _Shared()
+    assert encoder.data_url(frame, 8) == encoder.data_url(frame, 8)
 
 
 @pytest.mark.parametrize("hw", [(1, 1), (1, 700), (1080, 1920), (447, 449)])

@@ -55,17 +55,15 @@ class ImageEncoder:
             BackendError: OpenCV could not encode the image.
         """
         key = (frame.stamp_ns, frame.index, side_px)
-        kept = self._cache.get(key)
+        # taken out and put back as the newest: another dialogue's thread may drop entries meanwhile
+        kept = self._cache.pop(key, None)
         # Two sources may give the same stamp and index to different pictures.
-        if kept is not None and kept.frame.image is frame.image:
-            self._cache.move_to_end(key)
-            return kept.url
-        url = self._encode(resize_square(frame.image, side_px))
-        self._cache[key] = _Encoded(frame, url)
-        self._cache.move_to_end(key)
+        if kept is None or kept.frame.image is not frame.image:
+            kept = _Encoded(frame, self._encode(resize_square(frame.image, side_px)))
+        self._cache[key] = kept
         while len(self._cache) > _CACHED_IMAGES:
             self._cache.popitem(last=False)
-        return url
+        return kept.url
 
     def _encode(self, image: ImageU8) -> str:
         parameters = [cv2.IMWRITE_JPEG_QUALITY, self._jpeg_quality] if self._format == "jpeg" else []
