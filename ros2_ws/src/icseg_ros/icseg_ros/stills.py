@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from std_msgs.msg import Header
 
@@ -35,6 +36,9 @@ class StillRequest:
     wanted: Prompt | str
     answers: Sequence[str]
     timeout_s: float
+
+
+_T = TypeVar("_T")
 
 
 class Stills:
@@ -77,20 +81,14 @@ class Stills:
             still.command(request.wanted)
             self._running.append((still, header, done))
             return
-        try:
-            result = still.segment(request.wanted)
-        except IcsegError as error:
-            result = StillResult(StillOutcome.FAILED, str(error))
-        done(result, header)
+        wanted = request.wanted
+        done(_result_of(lambda: still.segment(wanted)), header)
 
     def step(self) -> None:
         """One step of each."""
         for entry in list(self._running):
             still, header, done = entry
-            try:
-                result = still.poll()
-            except IcsegError as error:
-                result = StillResult(StillOutcome.FAILED, str(error))
+            result = _result_of(still.poll)
             if result is not None:
                 self._running.remove(entry)
                 still.close()
@@ -102,3 +100,13 @@ class Stills:
             still, header, done = self._running.pop()
             still.close()
             done(StillResult(StillOutcome.FAILED, why), header)
+
+
+def _result_of(work: Callable[[], _T]) -> _T | StillResult:
+    """What comes of it; whatever breaks is the end of this still, and no matter of the stream or of the others."""
+    try:
+        return work()
+    except IcsegError as error:
+        return StillResult(StillOutcome.FAILED, str(error))
+    except Exception as error:  # noqa: BLE001  # nothing that is wrong in one request may end the node
+        return StillResult(StillOutcome.FAILED, f"unexpected {type(error).__name__}: {error}")

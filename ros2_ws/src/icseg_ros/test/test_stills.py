@@ -85,3 +85,15 @@ def test_all_are_told_when_the_node_ends() -> None:
     told.stills.close("the node was deactivated")
     told.stills.step()
     assert told.told == [(StillOutcome.FAILED, "the node was deactivated", "own")]
+
+
+def test_what_breaks_one_still_ends_that_one_only() -> None:
+    def broken(stamp_ns: int) -> bool:
+        raise KeyError("mask")
+
+    told = Told(QUESTION, tracker=ScriptedTracker(broken))
+    told.begin(StillRequest(OWN, BOX, (), 5.0))
+    told.begin(StillRequest(OWN, "the mug", (), 5.0))
+    for _ in range(4):
+        told.stills.step()
+    assert told.told == [(StillOutcome.FAILED, "unexpected KeyError: 'mask'", "own")] * 2
