@@ -78,7 +78,7 @@ class Answers:
         if (reply := self._waiting.pop((happened.logged, happened.event.ticket), None)) is not None:
             reply(*outcome)
 
-    def refuse(self, why: str) -> None:
-        """Refuse all that wait."""
-        while self._waiting:
-            self._waiting.popitem()[1](False, why)
+    def refuse(self, why: str, logged: LoggedSession | None = None) -> None:
+        """Refuse all that wait; with a session only those that were given to it."""
+        for key in [key for key in self._waiting if logged in (None, key[0])]:
+            self._waiting.pop(key)(False, why)

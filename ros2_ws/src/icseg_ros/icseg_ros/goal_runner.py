@@ -25,12 +25,15 @@ class GoalRunner:
 
     Args:
         new_session: makes the session about a picture that a goal brings.
-        picture_closed: called when the session about such a picture is over, however it ended.
+        picture_closed: called with the session about such a picture when it is over, however it ended.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, new_session: Callable[[], LoggedSession], picture_closed: Callable[[], None], clock: Callable[[], float]
+        self,
+        new_session: Callable[[], LoggedSession],
+        picture_closed: Callable[[LoggedSession], None],
+        clock: Callable[[], float],
     ) -> None:
         self._new_session, self._picture_closed, self._clock = new_session, picture_closed, clock
         self._goal: Goal | None = None
@@ -140,6 +143,6 @@ class GoalRunner:
 
     def _close_picture(self) -> None:
         if self._picture is not None:
-            self._picture[0].close()
-            self._picture = None
-            self._picture_closed()
+            (logged, _), self._picture = self._picture, None
+            logged.close()
+            self._picture_closed(logged)

@@ -65,11 +65,12 @@ class Worker:
         self._live = self._new_session()
         self._newest_header: Header | None = None
         self._answers = Answers()
-        self._goals = GoalRunner(self._new_session, self._announcer.withdraw, clock)
+        self._goals = GoalRunner(self._new_session, self._picture_closed, clock)
         # stills are not among the subscribers: their sessions concern nobody but whoever asked
         self._stills = Stills(parts.models.policy, parts.models.tracker, self._policy_threads, clock)
         self._subscribers = self._subscribe(parts)
         self._is_enabled = True
+        self._last_unexpected = ""
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="icseg-worker", daemon=True)
 
@@ -158,11 +159,25 @@ class Worker:
                 if not self._turn():
                     self._camera.wait(IDLE_WAIT_S)
             except Exception as error:  # noqa: BLE001  # nothing that is wrong in one image or answer may end the node
-                self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
-                self._log(traceback.format_exc())
-                self._goals.end(ClarifySegment.Result.FAILED, f"unexpected {type(error).__name__}: {error}")
-                self._reset()
+                self._start_over(error)
         self._close()
+
+    def _start_over(self, error: Exception) -> None:
+        """After a fault in the round itself nobody knows what a session or a model is worth: all begin anew."""
+        self._note_unexpected(error)
+        reason = f"unexpected {type(error).__name__}: {error}"
+        for call in (lambda: self._goals.end(ClarifySegment.Result.FAILED, reason), self._reset):
+            try:
+                call()
+            except Exception as another:  # noqa: BLE001  # whoever is told of the end may fail, too
+                self._note_unexpected(another)
+
+    def _note_unexpected(self, error: Exception) -> None:
+        self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
+        text = "".join(traceback.format_exception(error))
+        if text != self._last_unexpected:  # what goes wrong in every image would bury all else
+            self._log(text)
+        self._last_unexpected = text
 
     def _turn(self) -> bool:
         """One round; whether anything was done."""
@@ -205,7 +220,10 @@ class Worker:
                 break  # the event before this one ended the goal, and its picture with it
             happened = self._happened(logged, event)
             for subscriber in self._subscribers:
-                subscriber.take(happened)
+                try:
+                    subscriber.take(happened)
+                except Exception as error:  # noqa: BLE001  # the others get their event, and the session goes on
+                    self._note_unexpected(error)
         return bool(new)
 
     def _happened(self, logged: LoggedSession, event: events.Event) -> Happened:
@@ -224,6 +242,10 @@ class Worker:
         header = self._camera.header_of(newest.stamp_ns) if newest is not None else None
         header = header or self._newest_header
         return None if newest is None or header is None else (newest, header)
+
+    def _picture_closed(self, logged: LoggedSession) -> None:
+        self._answers.refuse("the goal that the question was about is over", logged)
+        self._announcer.withdraw()
 
     def _log_refusal(self, is_accepted: bool, why: str) -> None:
         if not is_accepted:

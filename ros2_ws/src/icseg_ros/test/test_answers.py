@@ -114,3 +114,13 @@ def test_two_sessions_that_ask_have_numbers_of_their_own() -> None:
     answers.answer(first, GivenAnswer("blue", dialogue_id="1", question_number=1), reply)
     step(answers, first)
     assert reply.told == [(True, "")]
+
+
+def test_the_answers_to_one_session_can_be_refused_alone() -> None:
+    answers, (one, other), replies = Answers(), (asked(), asked()), (Replies(), Replies())
+    for logged, reply in zip((one, other), replies, strict=True):
+        answers.give(logged, "blue", None, reply)
+    answers.refuse("the picture is gone", one)
+    assert [reply.told for reply in replies] == [[(False, "the picture is gone")], []]
+    step(answers, other)
+    assert replies[1].told == [(True, "")]

@@ -28,7 +28,8 @@ class Run:
         self.ended: list[GoalResult] = []
         self.goals = GoalRunner(lambda: session_of(*picture, has_image=False), self._close, self.clock)
 
-    def _close(self) -> None:
+    def _close(self, logged: LoggedSession) -> None:
+        assert logged is not self.live
         self.closed += 1
 
     def begin(self, *, has_picture: bool = False, is_enabled: bool = True, **fields: Any) -> None:

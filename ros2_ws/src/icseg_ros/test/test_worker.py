@@ -19,6 +19,7 @@ from icseg.session.config import SessionConfig
 from icseg.session.executor import InlineExecutor
 from icseg.tracker.scripted import ScriptedTracker
 from icseg.types import Prompt
+from icseg_ros.answers import GivenAnswer
 from icseg_ros.camera import Taken
 from icseg_ros.goals import GoalResult
 from icseg_ros.happened import Happened
@@ -57,6 +58,7 @@ class Bystanders:
     """Announcer and outputs in one: what they were given, in the order in which it came."""
 
     def __init__(self) -> None:
+        self.breaks_at_masks = False
         self.told: list[str] = []
         self.happened: list[Happened] = []
 
@@ -71,6 +73,8 @@ class Bystanders:
         return False
 
     def publish_tracked(self, *mask: Any, **more: Any) -> dict[str, float]:
+        if self.breaks_at_masks:
+            raise ValueError("no such encoding")
         self.told.append("mask out")
         return {}
 
@@ -183,3 +187,49 @@ def test_a_stream_that_jumps_back_begins_anew() -> None:
     rounds.camera.put(0, has_jumped=True)
     assert "Failed" in rounds.run()
     assert rounds.traffic.facts().faults == 2, "the jump, and what it cost"
+
+
+def test_what_breaks_in_one_subscriber_is_told_and_costs_neither_the_others_nor_the_target() -> None:
+    rounds = Rounds(SelectKeyframe(0), TARGET)
+    rounds.bystanders.breaks_at_masks = True
+    rounds.camera.put(0)
+    rounds.begin_goal()
+    told = rounds.run()
+    assert told[-1] == f"goal {ClarifySegment.Result.SEGMENTED}"
+    for index in (1, 2):
+        rounds.camera.put(index)
+        assert rounds.run(1) == ["Tracked"]
+    assert (rounds.traffic.facts().faults, rounds.traffic.facts().last_fault) == (
+        3,
+        "unexpected ValueError: no such encoding",
+    )
+    assert len(rounds.logged) == 1, "the same again is counted, and not written again"
+    rounds.bystanders.breaks_at_masks = False
+    rounds.camera.put(3)
+    assert rounds.run(1) == ["Tracked", "mask out"]
+
+
+def test_the_node_begins_anew_though_whoever_is_told_of_it_breaks_too() -> None:
+    rounds = Rounds(QUESTION)
+
+    def hang_up(result: GoalResult) -> None:
+        raise KeyError("the client is gone")
+
+    rounds.camera.put(0)
+    rounds.worker.begin_goal(ClarifySegment.Goal(command="the mug", max_turns=-1), None, hang_up, lambda: None)
+    rounds.run()
+    live = rounds.worker._live
+    rounds.worker._start_over(ValueError("broken"))
+    assert rounds.worker._live is not live
+    assert rounds.traffic.facts().faults == 2
+    assert [text.splitlines()[-1] for text in rounds.logged] == ["ValueError: broken", "KeyError: 'the client is gone'"]
+
+
+def test_an_answer_to_a_picture_whose_goal_ends_before_it_is_heard_is_refused() -> None:
+    rounds, replies = Rounds(QUESTION), list[tuple[bool, str]]()
+    rounds.begin_goal(has_picture=True)
+    rounds.run()
+    rounds.worker.answer(GivenAnswer("blue"), lambda is_accepted, why: replies.append((is_accepted, why)))
+    rounds.worker.cancel()
+    rounds.run()
+    assert replies == [(False, "the goal that the question was about is over")]
