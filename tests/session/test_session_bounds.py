@@ -317,3 +317,17 @@ def test_a_closed_session_lets_its_own_thread_go_and_leaves_another_ones_executo
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_frames_that_had_to_go_before_they_could_be_caught_up_are_dropped_ones(clock: FakeClock) -> None:
+    session = session_of(clock, Ask("Red or blue?"), SelectKeyframe(0), ANSWER, max_frames=5)
+    push(session, 0)
+    session.say("the mug")
+    steps(session)
+    for index in range(1, 21):
+        push(session, index)
+        steps(session)
+    session.say("red")
+    tracked = of(steps(session, 8), events.Tracked)
+    assert [event.stamp_ns // FRAME_NS for event in tracked] == [0, 16, 17, 18, 19, 20]
+    assert [event.dropped for event in tracked] == [0, 15, 15, 15, 15, 15]

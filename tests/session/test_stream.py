@@ -67,3 +67,12 @@ def test_inbox_drops_the_oldest_frame_and_never_words() -> None:
     assert [item if isinstance(item, str) else item.index for _, item in items] == ["the mug", 2, 3]
     assert dropped == 2
     assert inbox.drain() == ([], 0)
+
+
+def test_frames_that_had_to_go_are_counted_until_everything_is_forgotten() -> None:
+    buffer = FrameBuffer(2, 10**9)
+    for index in range(5):
+        buffer.push(make_frame(index))
+    assert [buffer.count_evicted_after(at * FRAME_NS) for at in (-1, 0, 1, 2, 4)] == [3, 2, 1, 0, 0]
+    buffer.clear()
+    assert buffer.count_evicted_after(-1) == 0

@@ -142,6 +142,7 @@ class Following:
         frame = waiting[step - 1]
         # what was shown of a frame stays shown, though it is passed over the second time
         self.dropped += sum(passed.stamp_ns > self.counted_ns for passed in waiting[: step - 1])
+        self.dropped += buffer.count_evicted_after(max(self.counted_ns, self.stamp_ns))
         self.stamp_ns = frame.stamp_ns
         self._steps_since_kept += 1
         self._is_newest = step == len(waiting)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import takewhile
 
 from icseg.session.config import SessionConfig
 from icseg.types import Frame
+
+EVICTED_KEPT = 10_000
+"""Of so many frames that had to go the stamps are kept, to count them: some minutes of any camera."""
 
 
 class FrameBuffer:
@@ -25,6 +29,7 @@ class FrameBuffer:
             raise ValueError(f"frame buffer: bounds must be >= 1, got max_frames={max_frames}, max_bytes={max_bytes}")
         self._max_frames, self._max_bytes = max_frames, max_bytes
         self._frames: deque[Frame] = deque()
+        self._evicted_ns: deque[int] = deque(maxlen=EVICTED_KEPT)
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -61,11 +66,17 @@ class FrameBuffer:
         self._frames.append(frame)
         self._bytes += frame.image.nbytes
         while len(self._frames) > 1 and (len(self._frames) > self._max_frames or self._bytes > self._max_bytes):
-            self._bytes -= self._frames.popleft().image.nbytes
+            oldest = self._frames.popleft()
+            self._bytes -= oldest.image.nbytes
+            self._evicted_ns.append(oldest.stamp_ns)
 
     def after(self, stamp_ns: int) -> list[Frame]:
         """Frames later than a stamp, oldest first."""
         return [frame for frame in self._frames if frame.stamp_ns > stamp_ns]
+
+    def count_evicted_after(self, stamp_ns: int) -> int:
+        """How many frames later than a stamp are not kept any more, as far as is known."""
+        return sum(1 for _ in takewhile(lambda evicted_ns: evicted_ns > stamp_ns, reversed(self._evicted_ns)))
 
     def at(self, stamp_ns: int) -> Frame | None:
         """The frame with this stamp, or None."""
@@ -74,6 +85,7 @@ class FrameBuffer:
     def clear(self) -> None:
         """Forget everything."""
         self._frames.clear()
+        self._evicted_ns.clear()
         self._bytes = 0
 
 
