@@ -64,3 +64,15 @@ def test_asks_answers_and_follows_until_the_camera_ends(job: live_job.LiveJob) -
 def test_ends_when_the_dialogue_gives_up(job: live_job.LiveJob) -> None:
     assert play(job, 1000, GiveUp("I see no mug.")) is None
     assert isinstance(job.results.log[-1], events.GaveUp)
+
+
+def test_ends_with_an_error_when_the_camera_breaks_in_a_way_that_nobody_expected(job: live_job.LiveJob) -> None:
+    def broken() -> Iterator[Frame]:
+        yield make_frame(0)
+        raise RuntimeError("bad packet")
+
+    job.source = Source("camera", 100, None, True, broken())
+    with pytest.raises(RuntimeError, match="bad packet"):
+        job._take_frames()
+    assert job.is_over.is_set()
+    assert job.run() == "the camera broke: unexpected RuntimeError: bad packet"

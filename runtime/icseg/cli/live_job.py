@@ -52,7 +52,11 @@ class LiveJob:
                 self.session.push_frame(frame)
         except IcsegError as failure:
             self.error = str(failure)
-        self.is_over.set()
+        except Exception as failure:
+            self.error = f"the camera broke: unexpected {type(failure).__name__}: {failure}"
+            raise  # with its traceback, which the thread prints
+        finally:
+            self.is_over.set()
 
     def _loop(self) -> None:
         has_spoken = False
