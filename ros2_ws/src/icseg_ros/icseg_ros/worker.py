@@ -34,7 +34,9 @@ from icseg_ros.trouble_log import TroubleLog
 IDLE_WAIT_S = 0.02
 """How long the worker sleeps when nothing happens: a policy's answer waits no longer."""
 POLICY_THREADS = 3
-"""A still's policy, the live dialogue's, and a look at the target that was followed wait for none of the others."""
+"""The live dialogue, that of a goal's picture, and a look at the target wait for none of the others."""
+STILL_THREADS = 2
+"""Stills are thought about beside all that, some at a time: any number of them keeps nobody else waiting."""
 
 
 class Worker:
@@ -61,13 +63,14 @@ class Worker:
         self._announcer, self._traffic, self._log, self._clock = parts.announcer, traffic, log, clock
         self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._policy_threads = ThreadPoolExecutor(POLICY_THREADS, "icseg-policy")
+        self._still_threads = ThreadPoolExecutor(STILL_THREADS, "icseg-still")
         self._dialogue_numbers, self._question_numbers = dialogue_numbers, count(1)
         self._live = self._new_session()
         self._newest_header: Header | None = None
         self._answers = Answers()
         self._goals = GoalRunner(self._new_session, self._picture_closed, clock)
         # stills are not among the subscribers: their sessions concern nobody but whoever asked
-        self._stills = Stills(parts.models.policy, parts.models.tracker, self._policy_threads, clock)
+        self._stills = Stills(parts.models.policy, parts.models.tracker, self._still_threads, clock)
         self._subscribers = self._subscribe(parts)
         self._is_enabled = True
         self._last_unexpected = ""
@@ -99,7 +102,8 @@ class Worker:
         self._is_over.set()
         self._camera.wake()
         self._thread.join()
-        self._policy_threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._policy_threads, self._still_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def say(self, text: str) -> None:
         """What a person said or typed."""

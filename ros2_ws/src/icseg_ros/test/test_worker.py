@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor
+import threading
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,10 @@ from sessions import QUESTION, TARGET, frame
 from std_msgs.msg import Header
 
 import icseg_ros.worker
+from icseg import events
 from icseg.dialogue.actions import SelectKeyframe
+from icseg.dialogue.dialogue import Dialogue
+from icseg.dialogue.policy import PolicyOutput
 from icseg.dialogue.policy_scripted import ScriptedPolicy, Step
 from icseg.session.config import SessionConfig
 from icseg.session.executor import InlineExecutor
@@ -23,10 +28,13 @@ from icseg_ros.answers import GivenAnswer
 from icseg_ros.camera import Taken
 from icseg_ros.goals import GoalResult
 from icseg_ros.happened import Happened
+from icseg_ros.stills import MAX_STILLS, StillRequest
 from icseg_ros.traffic import Traffic
 from icseg_ros.worker import Worker
 
 BOX = Prompt((10.0, 10.0, 30.0, 40.0))
+PATIENCE_S = 10.0
+"""For a thread on a busy machine."""
 
 
 class Camera:
@@ -85,11 +93,11 @@ class Bystanders:
 class Rounds:
     """A worker whose thread is never started: the test makes its rounds."""
 
-    def __init__(self, *script: Step) -> None:
+    def __init__(self, *script: Step, policy: ScriptedPolicy | None = None) -> None:
         self.camera, self.bystanders, self.traffic = Camera(), Bystanders(), Traffic()
         self.logged: list[str] = []
         parts: Any = SimpleNamespace(
-            models=SimpleNamespace(policy=ScriptedPolicy(*script), tracker=ScriptedTracker()),
+            models=SimpleNamespace(policy=policy or ScriptedPolicy(*script), tracker=ScriptedTracker()),
             settings=SimpleNamespace(session=SessionConfig(), spoken=SimpleNamespace(language="en")),
             camera=self.camera,
             depth=SimpleNamespace(is_enabled=False),
@@ -233,3 +241,44 @@ def test_an_answer_to_a_picture_whose_goal_ends_before_it_is_heard_is_refused() 
     rounds.worker.cancel()
     rounds.run()
     assert replies == [(False, "the goal that the question was about is over")]
+
+
+class Undecided(ScriptedPolicy):
+    """Thinks about a cup until it may stop, and asks at once about anything else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_stop = threading.Event()
+
+    def next_action(self, dialogue: Dialogue) -> PolicyOutput:
+        if dialogue.command == "find the cup":
+            self.may_stop.wait(PATIENCE_S)
+        return PolicyOutput(QUESTION)
+
+
+def test_no_number_of_stills_keeps_the_stream_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    pools: list[Executor] = []
+
+    def of_threads(*arguments: Any) -> Executor:
+        pools.append(ThreadPoolExecutor(*arguments))
+        return pools[-1]
+
+    monkeypatch.setattr(icseg_ros.worker, "ThreadPoolExecutor", of_threads)
+    policy = Undecided()
+    rounds = Rounds(policy=policy)
+    rounds.camera.put(0)
+    for _ in range(MAX_STILLS):
+        rounds.worker.segment(StillRequest((frame(0), Header()), "find the cup", (), 60.0), lambda *_: None)
+    rounds.run()
+    rounds.worker.say("find the mug")
+    until = time.monotonic() + PATIENCE_S / 2
+    has_asked = False
+    while not has_asked and time.monotonic() < until:
+        rounds.run(1)
+        has_asked = any(isinstance(one.event, events.Asked) for one in rounds.bystanders.happened)
+        time.sleep(0.001)
+    policy.may_stop.set()
+    rounds.worker._close()
+    for pool in pools:
+        pool.shutdown(cancel_futures=True)
+    assert has_asked
