@@ -179,7 +179,7 @@ class Worker:
     def _note_unexpected(self, error: Exception) -> None:
         self._traffic.fault(f"unexpected {type(error).__name__}: {error}")
         text = "".join(traceback.format_exception(error))
-        if text != self._last_unexpected:  # what goes wrong in every image would bury all else
+        if text != self._last_unexpected:  # once a command: what goes wrong in every image would bury all else
             self._log(text)
         self._last_unexpected = text
 
@@ -222,6 +222,8 @@ class Worker:
         for event in new:
             if logged not in (self._live, self._goals.picture_session):
                 break  # the event before this one ended the goal, and its picture with it
+            if isinstance(event, events.Thinking | events.Targeted):
+                self._last_unexpected = ""
             happened = self._happened(logged, event)
             for subscriber in self._subscribers:
                 try:

@@ -212,6 +212,9 @@ def test_what_breaks_in_one_subscriber_is_told_and_costs_neither_the_others_nor_
         "unexpected ValueError: no such encoding",
     )
     assert len(rounds.logged) == 1, "the same again is counted, and not written again"
+    rounds.worker.point_at(BOX)
+    rounds.run(1)
+    assert len(rounds.logged) == 2, "but for the next target"
     rounds.bystanders.breaks_at_masks = False
     rounds.camera.put(3)
     assert rounds.run(1) == ["Tracked", "mask out"]
