@@ -424,6 +424,16 @@ def test_a_policy_that_breaks_unexpectedly_leaves_the_session_ready_for_the_next
     assert kinds(r.say("the mug")) == [events.Thinking, events.Asked]
 
 
+def test_an_executor_that_takes_no_jobs_any_more_fails_the_command(rig: Callable[..., Rig]) -> None:
+    r = rig(Ask("which?"))
+    r.camera(1)
+    r.executor.shutdown()
+    failed = r.say("the mug")[-1]
+    assert isinstance(failed, events.Failed)
+    assert failed.error == "the policy broke: unexpected RuntimeError: shut down"
+    assert r.session.state is State.IDLE
+
+
 def test_broken_engine_fails_and_the_session_goes_on(rig: Callable[..., Rig]) -> None:
     def broken(stamp_ns: int) -> bool:
         raise BackendError("engine ran out of memory")

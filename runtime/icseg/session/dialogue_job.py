@@ -11,6 +11,7 @@ from icseg.dialogue.agent import Agent, Target
 from icseg.dialogue.dialogue import Dialogue, Turn
 from icseg.dialogue.observations import sample_frame_indices
 from icseg.errors import BackendError, Cancelled, IcsegError
+from icseg.session.executor import submitted
 from icseg.types import Frame
 
 Outcome = Ask | Target | GiveUp
@@ -101,7 +102,7 @@ class DialogueJob:
             yield turn
 
     def _think(self) -> None:
-        self._job = self._executor.submit(self._advance)
+        self._job = submitted(self._executor, self._advance)
 
     def _advance(self) -> Outcome:
         if self._cancelled.is_set():

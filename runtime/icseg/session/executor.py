@@ -1,9 +1,12 @@
-"""An executor that runs a job when it is submitted: for recordings, where nothing has to go on meanwhile."""
+"""Where the policy works: jobs that are handed over, and an executor for recordings, which runs each at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 class InlineExecutor(Executor):
@@ -17,3 +20,13 @@ class InlineExecutor(Executor):
         except Exception as error:  # noqa: BLE001  # an executor hands over whatever the job raised
             future.set_exception(error)
         return future
+
+
+def submitted(executor: Executor, job: Callable[..., _T], *about: Any) -> Future[_T]:
+    """The job's future; it has failed already when the executor takes no jobs any more."""
+    try:
+        return executor.submit(job, *about)
+    except RuntimeError as error:  # it was shut down, or Python is about to end
+        refused: Future[_T] = Future()
+        refused.set_exception(error)
+        return refused

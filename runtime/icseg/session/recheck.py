@@ -7,15 +7,15 @@ is about the frame that was looked at, which by then is in the past.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from icseg.dialogue.policy import Mismatch, TargetWatch, WatchingPolicy
 from icseg.errors import IcsegError
 from icseg.geometry import box_iou
 from icseg.session.config import FollowingConfig
+from icseg.session.executor import submitted
 from icseg.types import Box, Frame, ObjectResult, Prompt
 
 _T = TypeVar("_T")
@@ -75,7 +75,7 @@ class Recheck:
     ) -> None:
         self._executor, self._config = executor, config
         self._watch: TargetWatch | None = None
-        self._making: Future[TargetWatch | None] | None = _submit(executor, policy.watch, keyframe, box_image_px)
+        self._making: Future[TargetWatch | None] | None = submitted(executor, policy.watch, keyframe, box_image_px)
         self._check: Future[CheckOutcome] | None = None
         self._is_of_lost = False  # the mask that is being checked shows nothing
         self._looked_ns = keyframe.stamp_ns
@@ -99,7 +99,7 @@ class Recheck:
         if self._watch is None or self._check is not None or not self._is_due(frame, found):
             return False
         self._looked_ns, self._is_of_lost = frame.stamp_ns, found.is_lost
-        self._check = _submit(self._executor, _check, self._watch, frame, found.box_image_px)
+        self._check = submitted(self._executor, _check, self._watch, frame, found.box_image_px)
         return True
 
     def poll(self) -> CheckOutcome | None:
@@ -132,15 +132,6 @@ class Recheck:
         is_doubtful = self._was_wrong or found.is_lost or found.iou_score < self._config.recheck_below_iou
         interval_s = self._config.recheck_doubt_s if is_doubtful else self._config.recheck_s
         return frame.stamp_ns - self._looked_ns >= interval_s * 1e9
-
-
-def _submit(executor: Executor, look: Callable[..., _T], *about: Any) -> Future[_T]:
-    try:
-        return executor.submit(look, *about)
-    except RuntimeError as error:  # it was shut down, or Python is about to end: a look less, and no reason to stop
-        refused: Future[_T] = Future()
-        refused.set_exception(error)
-        return refused
 
 
 def _check(watch: TargetWatch, frame: Frame, box_image_px: Box | None) -> CheckOutcome:
