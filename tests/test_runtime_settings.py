@@ -123,6 +123,19 @@ def test_tables_and_dotted_keys_are_the_same(tmp_path: Path) -> None:
         ("chat.sede = 1", "unknown setting chat.sede; did you mean chat.seed?"),
         ("chat.seed = -1", "chat.seed: expected an integer 0..2147483647, got -1"),
         ("track.buffer_mb = 64", "track.buffer_mb is called session.buffer.max_mb now"),
+        ("[sesion]", "unknown setting sesion; "),
+        ("[chat.seed]", "chat.seed: expected an integer 0..2147483647, got {}"),
+        ("[[chat]]\nseed = 1", "unknown setting chat; "),
+        ("chat.seed = 2020-01-01", "chat.seed: expected an integer 0..2147483647, got datetime"),
+        ('"chat.seed" = 7\n[chat]\nseed = 8', "'chat.seed' is said twice"),
+        ('"a\\nb" = 1', r"unknown setting 'a\nb'; "),
+        (f"chat.seed = 1{'0' * 5000}", "not TOML: "),
+        (f"chat.seed = 0x1{'0' * 5000}", "chat.seed: expected an integer 0..2147483647, got one that is too long"),
+        (f"chat.seed = {'[' * 3000}{']' * 3000}", "not TOML: nested too deeply"),
+        (f"{'a.' * 3000}b = 1", "not TOML: nested too deeply"),
+        ("chat.repetition_penalty = 1.1", "chat.repetition_penalty: openai has none, expected 1, got 1.1"),
+        ("candidates.target_watch.min_touch = 0.9", "candidates.target_watch.min_fit: expected at least min_touch 0.9"),
+        ("chat.url = 'here'", "chat.url: expected an address like "),
     ],
 )
 def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, message: str) -> None:
@@ -131,8 +144,48 @@ def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, messa
     with pytest.raises(ConfigError) as caught:
         effective_settings([read_settings_file(path)])
     assert str(caught.value).startswith(f"{path}: {message}")
-    with pytest.raises(ConfigError, match="cannot be read: No such file"):
-        read_settings_file(tmp_path / "none.toml")
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 400
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.toml", "cannot be read: No such file"),
+        (".", "cannot be read: Is a directory"),
+        ("~no-such-person/x", "no such home folder"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, message: str) -> None:
+    path = Path(name) if name.startswith("~") else tmp_path / name
+    with pytest.raises(ConfigError, match=f"^{path}: {message}"):
+        read_settings_file(path)
+
+
+def test_files_as_editors_leave_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a mark of the byte order, empty, with an empty table of a group; in the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "robot.toml").write_text("chat.seed = 7\n[session]\n[session.buffer]\n", encoding="utf-8-sig")
+    (tmp_path / "empty.toml").write_text("")
+    assert read_settings_file(Path("~/robot.toml")).values == {"chat.seed": 7}
+    assert read_settings_file(tmp_path / "empty.toml").values == {}
+
+
+def test_relative_paths_in_a_file_begin_at_its_folder(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "robot.toml").write_text("model.engines = '.'\nmodel.policy_entry = 'policy.json'\n")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    effective = effective_settings([read_settings_file(Path("../robot.toml"))])
+    assert effective.settings.chat.model == "qwen3-vl-2b"
+    assert Path(effective.settings.model.policy_entry).samefile(folder / "policy.json")
+
+
+def test_what_fits_together_is_judged_with_the_models(folder: Path) -> None:
+    """The server is the built policy's, not the default's."""
+    with pytest.raises(ConfigError, match=r"^a flag: chat\.repetition_penalty: edge-llm has none"):
+        effective_settings([Said("a flag", {"model.policy_entry": str(folder), "chat.repetition_penalty": 1.1})])
 
 
 @pytest.mark.parametrize(

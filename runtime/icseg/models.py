@@ -22,9 +22,9 @@ from icseg.dialogue.policy import Policy
 from icseg.errors import ConfigError
 from icseg.inference.manifest import MANIFEST_NAME, read_manifest
 from icseg.policy_server.entry import ENTRY_NAME, load_entry
-from icseg.runtime_settings import RENAMED, ModelSettings, RuntimeSettings, read_settings_file
+from icseg.runtime_settings import RENAMED, ModelSettings, RuntimeSettings, home_expanded, read_settings_file
 from icseg.session.session import Session
-from icseg.settings import DEFAULT, Effective, Said, described, merge
+from icseg.settings import DEFAULT, Effective, Said, check_said, described, merge
 from icseg.tracker.loading import KIND as SEGMENTER
 from icseg.tracker.loading import load_tracker, model_settings
 from icseg.tracker.state import TrackerConfig
@@ -65,7 +65,8 @@ def effective_settings(said: Sequence[Said]) -> Effective[RuntimeSettings]:
         ConfigError: an unknown name, a value out of range, or a folder that is not there; says who said it.
         PlanMismatchError: a manifest or policy.json is broken.
     """
-    merge(RuntimeSettings, said, RENAMED)  # what is wrong in it is told before a folder is looked at
+    # what is wrong in it is told before a folder is looked at; what fits together depends on the models too
+    check_said(RuntimeSettings, said, RENAMED)
     chosen = [
         Said(one.source, {name: v for name, v in one.values.items() if name.startswith("model.")}) for one in said
     ]
@@ -79,9 +80,9 @@ def model_folder(model: ModelSettings) -> Path:
     Raises:
         ConfigError: it is not there.
     """
-    folder = Path(model.engines).expanduser() if model.engines else nano_models()
+    folder = home_expanded(model.engines) if model.engines else nano_models()
     if not folder.is_dir():
-        raise ConfigError(f"model.engines: no such folder: {folder}; make it with export/build_engines.py")
+        raise ConfigError(f"model.engines: no such folder: {folder.absolute()}; make it with export/build_engines.py")
     return folder
 
 
@@ -152,7 +153,7 @@ def _said_by_models(model: ModelSettings) -> list[Said]:
     if (segmenter := folder / SEGMENTER).is_dir():
         own = model_settings(read_manifest(segmenter), path=segmenter / MANIFEST_NAME)
         said.append(Said(own.source, own.values))
-    entry = Path(model.policy_entry).expanduser() if model.policy_entry else folder / "policy" / ENTRY_NAME
+    entry = home_expanded(model.policy_entry) if model.policy_entry else folder / "policy" / ENTRY_NAME
     if model.policy_entry or entry.is_file():
         said.append(Said(str(entry), load_entry(entry).chat_settings()))
     return said

@@ -7,7 +7,7 @@ later ones of this list win. Settings that belong to a model stand in its manife
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from icseg.dialogue.chat.config import ChatConfig
 from icseg.errors import ConfigError
 from icseg.policy_server.config import PolicyServerConfig
 from icseg.session.config import SessionConfig
-from icseg.settings import Said, check, group, setting
+from icseg.settings import Said, Setting, check, described, group, setting
 from icseg.tracker.state import TrackerConfig
 
 if sys.version_info >= (3, 11):
@@ -43,6 +43,8 @@ RENAMED: Mapping[str, str] = {
     "dialogue.timeout_s": "segment.timeout_s",
 }
 """Names of before -> the names that took their place."""
+_PATHS = ("model.engines", "model.policy_entry")
+"""Settings that are paths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +104,55 @@ class RuntimeSettings:
 
 
 def read_settings_file(path: Path) -> Said:
-    """What a TOML file says: a table per group, or dotted keys; names are not looked at here.
+    """What a TOML file says: a table per group, or dotted keys. Relative paths in it begin at the file's own folder.
+
+    Args:
+        path: ``~`` stands for the home folder.
 
     Raises:
-        ConfigError: no such file, or not TOML; the text names file and place.
+        ConfigError: no such file, not TOML, one setting said twice, or a table that is no group of settings; the text
+            names file and place.
     """
+    path = home_expanded(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        # some editors begin a file with a mark of the byte order
+        values = list(_flat("", tomllib.loads(path.read_text(encoding="utf-8-sig"))))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError:
+        raise ConfigError(f"{path}: not TOML: nested too deeply") from None
+    except ValueError as error:  # of the decoder, of the parser, and of numbers with thousands of digits
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    return Said(str(path), _flat("", values))
+    said: dict[str, Any] = {}
+    for name, value in values:
+        if name in said:
+            raise ConfigError(f"{path}: {name!r} is said twice")
+        if name in _PATHS and isinstance(value, str) and value:
+            value = str(path.absolute().parent / home_expanded(value))
+        said[name] = value
+    return Said(str(path), said)
 
 
-def _flat(prefix: str, table: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def home_expanded(path: Path | str) -> Path:
+    """The path with the home folder in place of ``~``.
+
+    Raises:
+        ConfigError: nobody of that name has a home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: no such home folder") from error
+
+
+def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     for key, value in table.items():
         name = f"{prefix}.{key}" if prefix else key
-        flat |= _flat(name, value) if isinstance(value, dict) else {name: value}
-    return flat
+        if isinstance(value, dict) and (value or any(item.name.startswith(f"{name}.") for item in _known())):
+            yield from _flat(name, value)
+        else:
+            yield name, value
+
+
+def _known() -> Iterator[Setting]:
+    return described("", RuntimeSettings)

@@ -25,6 +25,8 @@ from icseg.errors import ConfigError
 T = TypeVar("T")
 DEFAULT = "default"
 """Who said a value that nobody said."""
+MAX_SHOWN_CHARS = 200
+"""Of a refused value in the text of an error."""
 _KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text", list: "a list of texts"}
 
 
@@ -100,7 +102,7 @@ class Setting:
         """
         if not self._allows(list(value) if isinstance(value, tuple) else value):
             allowed = f"one of {self.range}" if self.choices else f"{_KINDS[self.type]} {self.range}".strip()
-            raise ConfigError(f"{self.name}: expected {allowed}, got {value!r}")
+            raise ConfigError(f"{self.name}: expected {allowed}, got {_shown(value)}")
 
     def parse(self, text: str) -> Any:
         """The value that a text from a command line stands for; a list is separated by commas.
@@ -226,11 +228,31 @@ def merge(settings: type[T], said: Sequence[Said], renamed: Mapping[str, str] | 
         renamed: names of before -> the names that took their place: whoever says one is told the other.
 
     Raises:
+        ConfigError: as ``check_said``, or two values contradict each other; it names who said so.
+    """
+    check_said(settings, said, renamed)
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys((item.name for item in described("", settings)), DEFAULT)
+    for one in said:
+        values |= one.values
+        sources |= dict.fromkeys(one.values, one.source)
+    try:
+        return Effective(from_values("", settings, values), sources)
+    except ConfigError as error:
+        # each value is allowed by itself: it is about the one that the text begins with, or about others of its group
+        name = str(error).split(":")[0]
+        beside = [sources[other] for other in sources if other.rpartition(".")[0] == name.rpartition(".")[0]]
+        who = [sources.get(name, DEFAULT)] if sources.get(name, DEFAULT) != DEFAULT else dict.fromkeys(beside)
+        raise ConfigError(f"{', '.join(one for one in who if one != DEFAULT)}: {error}") from error
+
+
+def check_said(settings: type, said: Sequence[Said], renamed: Mapping[str, str] | None = None) -> None:
+    """Refuse what nobody may say, each value by itself; arguments as ``merge``.
+
+    Raises:
         ConfigError: a name that is no setting, or a value of the wrong type or out of range; it names who said so.
     """
     known = {item.name: item for item in described("", settings)}
-    values: dict[str, Any] = {}
-    sources = dict.fromkeys(known, DEFAULT)
     for one in said:
         for name, value in one.values.items():
             if name not in known:
@@ -239,8 +261,6 @@ def merge(settings: type[T], said: Sequence[Said], renamed: Mapping[str, str] | 
                 known[name].check(value)
             except ConfigError as error:
                 raise ConfigError(f"{one.source}: {error}") from error
-            values[name], sources[name] = value, one.source
-    return Effective(from_values("", settings, values), sources)
 
 
 def unknown_setting(name: str, known: Collection[str], renamed: Mapping[str, str]) -> str:
@@ -250,9 +270,18 @@ def unknown_setting(name: str, known: Collection[str], renamed: Mapping[str, str
     near = difflib.get_close_matches(name, known, n=1)
     near = near or [one for one in known if one.endswith(f".{name.rsplit('.', 1)[-1]}")][:1]
     hint = f"did you mean {near[0]}?" if near else "`icseg config` lists them all"
-    return f"unknown setting {name}; {hint}"
+    # a file can hold names of several lines
+    return f"unknown setting {name if name.isprintable() else repr(name)}; {hint}"
 
 
 def _described(name: str, item: Field[Any]) -> Setting:
     default = list(item.default) if isinstance(item.default, tuple) else item.default
     return Setting(name, default, **item.metadata)
+
+
+def _shown(value: object) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # an integer of thousands of digits, lists in lists without end
+        return "one that is too long to be shown"
+    return text if len(text) <= MAX_SHOWN_CHARS else f"{text[:MAX_SHOWN_CHARS]}..."

@@ -128,7 +128,7 @@ def read_all(node: Node) -> Settings:
         PlanMismatchError: a manifest of the models is broken.
     """
     own = read(node, "", NodeSettings)
-    file = [read_settings_file(Path(own.config_file).expanduser())] if own.config_file else []
+    file = [read_settings_file(Path(own.config_file))] if own.config_file else []
     return Settings(
         own,
         effective_settings([*file, said(node, runtime_settings())]),
