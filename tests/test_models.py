@@ -102,7 +102,16 @@ def test_a_program_opens_a_session_with_settings_by_name(tmp_path: Path) -> None
             "the program: unknown setting session.every_frame; did you mean session.following",
         ),
         ({"model.threads": -1}, r"the program: model.threads: expected an integer 0\.\.64, got -1"),
-        ({"model.engines": "/nowhere"}, "model.engines: no such folder: /nowhere"),
+        ({"model.engines": "/nowhere"}, "the program: model.engines: no such folder: /nowhere"),
+        ({"model.engines": "nowhere"}, f"the program: model.engines: no such folder: {Path('nowhere').absolute()}"),
+        (
+            {"tracker.conditioning_slots": 7},
+            r"the program: tracker.conditioning_slots: expected at most 6 with the graphs of \S+, .*, got 7",
+        ),
+        (
+            {"model.policy": "chat", "chat.api_key_env": "NO_SUCH_KEY"},
+            "the program: chat.api_key_env: the environment variable NO_SUCH_KEY is not set",
+        ),
     ],
 )
 def test_what_a_program_says_wrong_is_one_line(said: dict[str, object], message: str) -> None:
@@ -132,6 +141,14 @@ def test_the_transcript_and_the_doctor_say_what_is_in_force(tmp_path: Path, caps
     assert settings["tracker.window_scale"] == {"value": 4.0, "source": "the command line"}
     assert settings["tracker.max_growth"] == {"value": 2.0, "source": FROM_MANIFEST}
     assert settings["session.following.every_frame"]["source"] == "icseg segment, for a recording"
+
+
+def test_the_doctor_tells_what_is_wrong_with_a_setting_and_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json", "--tracker.conditioning_slots", "9"]) == 1
+    found = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert found["engines"]["detail"].startswith("the command line: tracker.conditioning_slots: expected at most 6")
+    assert found["engines"]["remedy"] == ""  # other engines are not what it needs
+    assert "ROS 2" in found
 
 
 def test_whose_tracker_settings_are_told_without_the_defaults() -> None:

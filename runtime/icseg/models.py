@@ -24,7 +24,7 @@ from icseg.inference.manifest import MANIFEST_NAME, read_manifest
 from icseg.policy_server.entry import ENTRY_NAME, load_entry
 from icseg.runtime_settings import RENAMED, ModelSettings, RuntimeSettings, home_expanded, read_settings_file
 from icseg.session.session import Session
-from icseg.settings import DEFAULT, Effective, Said, check_said, described, merge
+from icseg.settings import DEFAULT, Effective, Said, check_said, described, merge, told_by
 from icseg.tracker.loading import KIND as SEGMENTER
 from icseg.tracker.loading import load_tracker, model_settings
 from icseg.tracker.state import TrackerConfig
@@ -70,8 +70,10 @@ def effective_settings(said: Sequence[Said]) -> Effective[RuntimeSettings]:
     chosen = [
         Said(one.source, {name: v for name, v in one.values.items() if name.startswith("model.")}) for one in said
     ]
-    model = merge(RuntimeSettings, chosen).settings.model
-    return merge(RuntimeSettings, [*_said_by_models(model), *said], RENAMED)
+    model = merge(RuntimeSettings, chosen)
+    with told_by(model.sources):
+        by_models = _said_by_models(model.settings.model)
+    return merge(RuntimeSettings, [*by_models, *said], RENAMED)
 
 
 def model_folder(model: ModelSettings) -> Path:
@@ -94,19 +96,21 @@ def open_models(effective: Effective[RuntimeSettings], *, warm_up: bool = False)
         warm_up: run every graph once, so that the first image is no slower than the others.
 
     Raises:
-        ConfigError: a folder is not there, or the chat server's key is not set.
+        ConfigError: a folder is not there, the chat server's key is not set, or the tracker is to remember more than
+            the graphs can; says who said it.
         PlanMismatchError: a model file is not what its manifest says, or is for another machine.
         BackendError: an engine or a provider is not available.
     """
     settings, folder = effective.settings, model_folder(effective.settings.model)
     engine = {"providers": (settings.model.provider,), "threads": settings.model.threads}
-    tracker = load_tracker(folder / SEGMENTER, config=settings.tracker, **engine)  # type: ignore[arg-type]
     policy: Policy
-    if settings.model.policy == "chat":
-        policy = ChatPolicy(settings.chat)
-    else:
-        detector = load_detector(folder / "detector", config=settings.detector, **engine)  # type: ignore[arg-type]
-        policy = CandidatesPolicy(detector, settings.candidates)
+    with told_by(effective.sources):
+        tracker = load_tracker(folder / SEGMENTER, config=settings.tracker, **engine)  # type: ignore[arg-type]
+        if settings.model.policy == "chat":
+            policy = ChatPolicy(settings.chat)
+        else:
+            detector = load_detector(folder / "detector", config=settings.detector, **engine)  # type: ignore[arg-type]
+            policy = CandidatesPolicy(detector, settings.candidates)
     if warm_up:
         _warm_up(tracker)
     facts = {"models": folder.name, "policy": policy.name, "tracker settings": whose_tracker_settings(effective)}

@@ -17,6 +17,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
@@ -236,14 +237,30 @@ def merge(settings: type[T], said: Sequence[Said], renamed: Mapping[str, str] | 
     for one in said:
         values |= one.values
         sources |= dict.fromkeys(one.values, one.source)
-    try:
+    with told_by(sources):
         return Effective(from_values("", settings, values), sources)
+
+
+@contextmanager
+def told_by(sources: Mapping[str, str]) -> Iterator[None]:
+    """Errors about a setting, which begin with its name, say who said it; of a default, who said others of its group.
+
+    Args:
+        sources: full name -> who said it.
+
+    Raises:
+        ConfigError: the one that was raised within, with that in front.
+    """
+    try:
+        yield
     except ConfigError as error:
-        # each value is allowed by itself: it is about the one that the text begins with, or about others of its group
         name = str(error).split(":")[0]
-        beside = [sources[other] for other in sources if other.rpartition(".")[0] == name.rpartition(".")[0]]
-        who = [sources.get(name, DEFAULT)] if sources.get(name, DEFAULT) != DEFAULT else dict.fromkeys(beside)
-        raise ConfigError(f"{', '.join(one for one in who if one != DEFAULT)}: {error}") from error
+        if name not in sources:
+            raise
+        beside = [source for other, source in sources.items() if other.rpartition(".")[0] == name.rpartition(".")[0]]
+        who = [sources[name]] if sources[name] != DEFAULT else dict.fromkeys(beside)
+        told = ", ".join(one for one in who if one != DEFAULT)
+        raise ConfigError(f"{told}: {error}" if told else str(error)) from error
 
 
 def check_said(settings: type, said: Sequence[Said], renamed: Mapping[str, str] | None = None) -> None:

@@ -127,7 +127,9 @@ def _models(args: argparse.Namespace) -> list[Finding]:
         effective = effective_of(args)
         models = open_models(effective)
     except (IcsegError, ImportError) as error:
-        return [Finding("engines", False, str(error), "pass --engines, or set ICSEG_MODELS", True)]
+        # an error of icseg says itself what to do
+        remedy = "" if isinstance(error, IcsegError) else "install what is said above to be missing"
+        return [Finding("engines", False, str(error), remedy, True)]
     folder, backend = model_folder(effective.settings.model), next(iter(models.tracker.backends.values()))
     loaded = f"{folder}: segmenter and policy {models.policy.name} load, on {backend}"
     return [

@@ -125,8 +125,8 @@ def load_tracker(
     Raises:
         PlanMismatchError: the folder is not what its manifest says, or not what this version of icseg uses.
         BackendError: an engine, a provider or a GPU is not available, or cannot load a graph.
-        ConfigError: there are no mask operations of that name.
-        ValueError: the configuration does not fit the graphs, e.g. more conditioning slots than memory slots.
+        ConfigError: there are no mask operations of that name, or the configuration does not fit the graphs: more
+            conditioning slots than they have memory slots.
     """
     manifest = load_manifest(folder, kind=KIND)
     if set(manifest.files) != set(GRAPH_NAMES):

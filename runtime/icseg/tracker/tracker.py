@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from icseg.errors import ConfigError
 from icseg.inference.manifest import Manifest
 from icseg.inference.runner import Runner
 from icseg.mask_ops.image_input import normalise_image
@@ -55,6 +56,9 @@ class Tracker:
         facts: the manifest's facts.
         config: how the tracker remembers.
         mask_ops: what labels, measures and enlarges its masks.
+
+    Raises:
+        ConfigError: more conditioning slots than the graphs have memory slots beside one for recent frames.
     """
 
     def __init__(
@@ -65,6 +69,12 @@ class Tracker:
         config: TrackerConfig,
         mask_ops: MaskOps,
     ) -> None:
+        most = min(facts.memory_slots, facts.pointer_slots) - 1
+        if config.conditioning_slots > most:
+            raise ConfigError(
+                f"tracker.conditioning_slots: expected at most {most} with the graphs of {manifest.name}, so that one is "
+                f"left for recent images, got {config.conditioning_slots}"
+            )
         self.config = config
         self.mask_ops = mask_ops
         self.manifest = manifest
