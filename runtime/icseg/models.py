@@ -67,10 +67,7 @@ def effective_settings(said: Sequence[Said]) -> Effective[RuntimeSettings]:
     """
     # what is wrong in it is told before a folder is looked at; what fits together depends on the models too
     check_said(RuntimeSettings, said, RENAMED)
-    chosen = [
-        Said(one.source, {name: v for name, v in one.values.items() if name.startswith("model.")}) for one in said
-    ]
-    model = merge(RuntimeSettings, chosen)
+    model = merge(RuntimeSettings, [one.of("model") for one in said])
     with told_by(model.sources):
         by_models = _said_by_models(model.settings.model)
     return merge(RuntimeSettings, [*by_models, *said], RENAMED)

@@ -39,8 +39,6 @@ RENAMED: Mapping[str, str] = {
         f"dialogue.{name}": f"session.dialogue.{name}"
         for name in ("look_back_s", "answer_timeout_s", "max_questions", "question_repeats")
     },
-    "dialogue.language": "speech.language",
-    "dialogue.timeout_s": "segment.timeout_s",
 }
 """Names of before -> the names that took their place."""
 _PATHS = ("model.engines", "model.policy_entry")

@@ -149,6 +149,10 @@ class Said:
     source: str
     values: Mapping[str, Any]
 
+    def of(self, group: str) -> Said:
+        """What was said of one group, e.g. ``model``."""
+        return Said(self.source, {name: value for name, value in self.values.items() if name.startswith(f"{group}.")})
+
 
 @dataclass(frozen=True, slots=True)
 class Effective(Generic[T]):

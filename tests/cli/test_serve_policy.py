@@ -102,6 +102,34 @@ def test_what_is_wrong_before_the_start(policy: Path, tools: Path, capsys: pytes
     assert "Copy the whole folder" in error_of(str(policy), "--tools", str(tools))
 
 
+def test_it_needs_none_of_the_models(
+    policy: Path, tools: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A file for the whole robot may choose engines that lie on another machine, and a server that is not this one."""
+    monkeypatch.setenv("ICSEG_MODELS", str(tmp_path / "nowhere"))
+    file = tmp_path / "robot.toml"
+    file.write_text("model.engines = 'nowhere'\nchat.repetition_penalty = 1.1\npolicy_server.ready_timeout_s = 2\n")
+    install(tools, "silent")
+    assert main(["serve-policy", str(policy), "--tools", str(tools), "--config", str(file)]) == 2
+    assert "within 2 s" in capsys.readouterr().err
+    file.write_text("chat.sede = 1\n")
+    assert main(["serve-policy", str(policy), "--tools", str(tools), "--config", str(file)]) == 2
+    assert "unknown setting chat.sede" in capsys.readouterr().err
+
+
+def test_only_its_own_short_names_belong_to_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--port`` beside ``--chat-url`` would look like the port of the chat server."""
+    for command, own, other in (("serve-policy", "--port", "--engines"), ("segment", "--engines", "--port")):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told = capsys.readouterr().out
+        assert own in told
+        assert other not in told
+    with pytest.raises(SystemExit):
+        main(["segment", "frames", "the mug", "--port", "9"])
+    assert "unrecognized argument: --port" in capsys.readouterr().err
+
+
 def chat_config(*args: str) -> ChatConfig:
     parser = argparse.ArgumentParser()
     add_options(parser)

@@ -6,8 +6,7 @@ import argparse
 import json
 from typing import Any
 
-from icseg.cli.options import add_options, effective_of
-from icseg.runtime_settings import read_settings_file
+from icseg.cli.options import add_options, effective_of, said_by
 
 
 def add_parser(commands: Any) -> None:
@@ -21,21 +20,28 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("--describe", action="store_true", help="with the meaning and the range of each")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
-    add_options(parser)
+    add_options(parser, groups=("model", "chat", "policy_server"))
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Print them; 0."""
     effective = effective_of(args)
-    chosen = {*args.said, *(read_settings_file(args.config).values if args.config is not None else ())}
+    chosen = {name for one in said_by(args) for name in one.values}
     if args.json:
         print(json.dumps(effective.record()))
         return 0
     for item, value, source in effective.rows():
         if args.describe:
             print(f"\n# {item.meaning}" + (f" ({item.range})" if item.range else ""))
-        # TOML writes texts, lists, booleans and finite numbers as JSON does
-        line = f"{item.name} = {json.dumps(value)}"
-        print(f"{'' if item.name in chosen else '# '}{line:<56}# {source}")
+        line = f"{item.name} = {_as_toml(value)}"
+        # the name of a file can hold what ends a comment
+        who = source if source.isprintable() else repr(source)
+        print(f"{'' if item.name in chosen else '# '}{line:<56}# {who}")
     return 0
+
+
+def _as_toml(value: object) -> str:
+    """TOML writes texts, lists, booleans and finite numbers as JSON does, but for two things that it does not allow."""
+    # characters in two halves, and this one as it is
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,20 +7,25 @@ command line hand back defaults that look as if somebody had chosen them, and ar
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from icseg.errors import ConfigError
 from icseg.models import Models, effective_settings, open_models
 from icseg.runtime_settings import RENAMED, RuntimeSettings, read_settings_file
-from icseg.settings import Effective, Said, Setting, described
+from icseg.settings import Effective, Said, Setting, described, unknown_setting
 
 COMMAND_LINE = "the command line"
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The settings file, and a flag for every setting; ``--help`` shows those with a short name."""
+def add_options(parser: argparse.ArgumentParser, groups: Collection[str] = ("model", "chat")) -> None:
+    """The settings file, and a flag for every setting.
+
+    Args:
+        parser: of the command.
+        groups: the first words of settings whose short names the command takes and ``--help`` shows.
+    """
     group = parser.add_argument_group(
         "settings",
         "A settings file and the flags below. Every other setting is a flag of its name too, for example "
@@ -31,20 +36,38 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     # half a name could be the beginning of another one tomorrow
     parser.allow_abbrev = False
     for item in described("", RuntimeSettings):
+        short = item.short if item.name.split(".")[0] in groups else ""
         allowed = f" ({item.range})" if item.range else ""
         group.add_argument(
             f"--{item.name}",
-            *([f"--{item.short}"] if item.short else []),
+            *([f"--{short}"] if short else []),
             action=_Say,
             type=_parser_of(item),
-            metavar=item.short.rsplit("-", 1)[-1].upper() or "VALUE",
+            metavar=short.rsplit("-", 1)[-1].upper() or "VALUE",
             dest=item.name,
             default=argparse.SUPPRESS,
-            help=f"{item.meaning}{allowed}".replace("%", "%%") if item.short else argparse.SUPPRESS,
+            help=f"{item.meaning}{allowed}".replace("%", "%%") if short else argparse.SUPPRESS,
         )
     for old, new in RENAMED.items():
-        if new in {item.name for item in described("", RuntimeSettings)}:
-            group.add_argument(f"--{old}", action=_Renamed, dest=new, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        group.add_argument(f"--{old}", action=_Renamed, dest=new, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def unknown_flag(flag: str) -> str:
+    """What is said of an argument that no command knows; of one that looks like a setting, the nearest one."""
+    name = flag.partition("=")[0].removeprefix("--")
+    if not flag.startswith("--") or "." not in name:
+        return f"unrecognized argument: {flag}; --help lists them"
+    return unknown_setting(name, {item.name for item in described("", RuntimeSettings)}, RENAMED)
+
+
+def said_by(args: argparse.Namespace) -> list[Said]:
+    """What the settings file and the flags say, weakest first.
+
+    Raises:
+        ConfigError: as ``read_settings_file``.
+    """
+    file = [] if args.config is None else [read_settings_file(args.config)]
+    return [*file, Said(COMMAND_LINE, args.said)]
 
 
 def effective_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Effective[RuntimeSettings]:
@@ -57,10 +80,7 @@ def effective_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Eff
     Raises:
         ConfigError, PlanMismatchError: as ``effective_settings``.
     """
-    said = [] if weaker is None else [weaker]
-    if args.config is not None:
-        said.append(read_settings_file(args.config))
-    return effective_settings([*said, Said(COMMAND_LINE, args.said)])
+    return effective_settings([*([] if weaker is None else [weaker]), *said_by(args)])
 
 
 def models_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Models:

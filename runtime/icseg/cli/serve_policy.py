@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from icseg.cli.options import add_options, effective_of
+from icseg.cli.options import add_options, said_by
 from icseg.errors import BackendError, ConfigError
 from icseg.policy_server.config import PolicyServerConfig
 from icseg.policy_server.entry import LOOPBACK, PolicyEntry, load_entry
 from icseg.policy_server.process import ServerProcess, find_program, terminate_as_interrupt
+from icseg.runtime_settings import RENAMED, RuntimeSettings
+from icseg.settings import check_said, merge
 
 PROGRAM = "tensorrt-edgellm-serve"
 LOG_NAME = "serve.log"
@@ -31,13 +33,13 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--tools", type=Path, help=f"folder with {PROGRAM} (default: beside this Python, then PATH)")
     parser.add_argument("--log", type=Path, help=f"the server's output (default: FOLDER/{LOG_NAME})")
     parser.add_argument("--json", action="store_true", help="print one JSON line when it is ready")
-    add_options(parser)
+    add_options(parser, groups=("policy_server",))
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted (0), or until the server ends by itself (1)."""
-    config = effective_of(args).settings.policy_server
+    config = _config_of(args)
     entry = load_entry(args.folder)
     if config.port:
         entry = replace(entry, url=f"http://{LOOPBACK}:{config.port}/v1")
@@ -49,6 +51,13 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("icseg: the policy server was stopped", file=sys.stderr)
         return 0
+
+
+def _config_of(args: argparse.Namespace) -> PolicyServerConfig:
+    """Without the models that a file may choose: they need not be on the machine that serves a policy."""
+    said = said_by(args)
+    check_said(RuntimeSettings, said, RENAMED)
+    return merge(RuntimeSettings, [one.of("policy_server") for one in said]).settings.policy_server
 
 
 def _server(command: list[str], log: Path, entry: PolicyEntry, config: PolicyServerConfig) -> ServerProcess:

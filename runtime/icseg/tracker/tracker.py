@@ -72,8 +72,8 @@ class Tracker:
         most = min(facts.memory_slots, facts.pointer_slots) - 1
         if config.conditioning_slots > most:
             raise ConfigError(
-                f"tracker.conditioning_slots: expected at most {most} with the graphs of {manifest.name}, so that one is "
-                f"left for recent images, got {config.conditioning_slots}"
+                f"tracker.conditioning_slots: expected at most {most} with the graphs of {manifest.name}, so that one "
+                f"is left for recent images, got {config.conditioning_slots}"
             )
         self.config = config
         self.mask_ops = mask_ops

@@ -25,6 +25,8 @@ from icseg_ros.speech.settings import SpeechInSettings, SpeechOutSettings, Speec
 
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 """Beginnings of parameters that are rclpy's own."""
+_RENAMED = {**RENAMED, "dialogue.language": "speech.language", "dialogue.timeout_s": "segment.timeout_s"}
+"""Names of before -> the names that took their place, of the runtime's settings and of the node's own parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def declare_all(node: Node) -> None:
     # rclpy passes over what it was started with and nobody declares
     for name in started_with(node):
         if name not in known and not name.startswith(_FOREIGN):
-            raise ConfigError(f"{SOURCE}: {unknown_setting(name, known, RENAMED)}")
+            raise ConfigError(f"{SOURCE}: {unknown_setting(name, known, _RENAMED)}")
     for group, settings in OWN:
         declare(node, group, settings)
     declare_unsaid(node, runtime_settings())
