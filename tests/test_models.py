@@ -119,6 +119,18 @@ def test_what_a_program_says_wrong_is_one_line(said: dict[str, object], message:
         open_session(said)
 
 
+def test_engines_without_a_detector_say_what_to_do(tmp_path: Path) -> None:
+    folder = engines(tmp_path / "sam2")
+    shutil.rmtree(folder / "detector")
+    said = Said("a program", {"model.engines": str(folder)})
+    with pytest.raises(
+        ConfigError, match=r"model\.policy: candidates needs a detector, and \S+ has none: .* or choose chat"
+    ):
+        open_models(effective_settings([said]))
+    models = open_models(effective_settings([said, Said("a flag", {"model.policy": "chat"})]))
+    assert models.settings.model.policy == "chat"
+
+
 def test_the_transcript_and_the_doctor_say_what_is_in_force(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--json", "--tracker.window_scale", "4"]) == 0
     (found,) = [one for one in json.loads(capsys.readouterr().out) if one["name"] == "tracker settings"]

@@ -106,6 +106,11 @@ def open_models(effective: Effective[RuntimeSettings], *, warm_up: bool = False)
         if settings.model.policy == "chat":
             policy = ChatPolicy(settings.chat)
         else:
+            if not (folder / "detector").is_dir():
+                raise ConfigError(
+                    f"model.policy: candidates needs a detector, and {folder.absolute()} has none: build one into it "
+                    "(export/build_engines.py --policy nano), or choose chat"
+                )
             detector = load_detector(folder / "detector", config=settings.detector, **engine)  # type: ignore[arg-type]
             policy = CandidatesPolicy(detector, settings.candidates)
     if warm_up:

@@ -131,6 +131,9 @@ def read_all(node: Node) -> Settings:
     """
     own = read(node, "", NodeSettings)
     file = [read_settings_file(Path(own.config_file))] if own.config_file else []
+    nodes_own = {item.name for item in own_settings()}
+    for name in (name for one in file for name in one.values if name in nodes_own):
+        raise ConfigError(f"{own.config_file}: {name} is the node's alone: give it as a ROS parameter")
     return Settings(
         own,
         effective_settings([*file, said(node, runtime_settings())]),

@@ -9,6 +9,7 @@ import pytest
 import rclpy
 import yaml
 from rclpy.context import Context
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from rig import Rig
@@ -80,6 +81,20 @@ def test_every_setting_of_the_runtime_is_set_by_its_parameter_which_wins_over_th
         runtime = read_all(node).runtime
         assert runtime.record()[item.name] == {"value": given[item.name], "source": SOURCE}
         node.set_parameters([Parameter(name, value=defaults[name]) for name in given])
+
+
+def test_a_file_says_nothing_about_the_nodes_own_parts(node: ClarifySegmentNode, tmp_path: Path) -> None:
+    file = tmp_path / "robot.toml"
+    file.write_text("[camera]\nmax_rate_hz = 5.0\n")
+    node.set_parameters([Parameter("config_file", value=str(file))])
+    with pytest.raises(ConfigError, match=r"robot.toml: camera.max_rate_hz is the node's alone: give it as a ROS par"):
+        read_all(node)
+
+
+def test_what_the_graphs_cannot_do_leaves_the_node_unconfigured(node: ClarifySegmentNode) -> None:
+    node.set_parameters([Parameter("tracker.conditioning_slots", value=9)])
+    assert node.trigger_configure() is TransitionCallbackReturn.FAILURE
+    assert node.parts is None
 
 
 def test_a_parameter_that_is_deleted_says_nothing_any_more(node: ClarifySegmentNode) -> None:
