@@ -125,7 +125,7 @@ def test_tables_and_dotted_keys_are_the_same(tmp_path: Path) -> None:
         ("track.buffer_mb = 64", "track.buffer_mb is called session.buffer.max_mb now"),
         ("[sesion]", "unknown setting sesion; "),
         ("[chat.seed]", "chat.seed: expected an integer 0..2147483647, got {}"),
-        ("[[chat]]\nseed = 1", "unknown setting chat; "),
+        ("[[chat]]\nseed = 1", "chat is a group of settings, and no setting; one in it is chat.url"),
         ("chat.seed = 2020-01-01", "chat.seed: expected an integer 0..2147483647, got datetime"),
         ('"chat.seed" = 7\n[chat]\nseed = 8', "'chat.seed' is said twice"),
         ('"a\\nb" = 1', r"unknown setting 'a\nb'; "),

@@ -109,7 +109,7 @@ def test_later_ones_win_and_what_nobody_said_is_no_choice() -> None:
         ({"zzz": 1}, "a file: unknown setting zzz; `icseg config` lists them all"),
         ({"old.count": 1}, "a file: old.count is called some.count now"),
         ({"some.count": 12}, "a file: some.count: expected an integer 1..9, got 12"),
-        ({"some": 12}, "a file: unknown setting some; "),
+        ({"some": 12}, "a file: some is a group of settings, and no setting; one in it is some.is_on"),
     ],
 )
 def test_who_said_what_is_wrong_is_told(values: dict[str, object], message: str) -> None:

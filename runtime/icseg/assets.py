@@ -12,7 +12,7 @@ _IN_CHECKOUT = Path(__file__).parents[2] / "models" / "nano"
 
 
 def nano_models() -> Path:
-    """Folder of the embedded models: ``$ICSEG_MODELS`` if set, else the installed package's, else the checkout's.
+    """Folder of the nano models that ship: ``$ICSEG_MODELS`` if set, else the installed package's, else the checkout's.
 
     Raises:
         ConfigError: there is no such folder.

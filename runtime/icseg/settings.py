@@ -288,6 +288,8 @@ def unknown_setting(name: str, known: Collection[str], renamed: Mapping[str, str
     """What is said of a name that is no setting, with the nearest one that is."""
     if name in renamed:
         return f"{name} is called {renamed[name]} now"
+    if inside := [one for one in known if one.startswith(f"{name}.")]:
+        return f"{name} is a group of settings, and no setting; one in it is {inside[0]}"
     near = difflib.get_close_matches(name, known, n=1)
     near = near or [one for one in known if one.endswith(f".{name.rsplit('.', 1)[-1]}")][:1]
     hint = f"did you mean {near[0]}?" if near else "`icseg config` lists them all"

@@ -17,6 +17,10 @@ from icseg.errors import IcsegError
 class Parser(argparse.ArgumentParser):
     """One whose errors are one line: there is a flag for every setting, and the usage would be a page."""
 
+    def format_help(self) -> str:
+        """Docstrings mark code with two of these."""
+        return super().format_help().replace("``", "`")
+
     def error(self, message: str) -> NoReturn:
         """End with code 2."""
         self.exit(2, f"{self.prog}: {message}; {self.prog} --help tells more\n")

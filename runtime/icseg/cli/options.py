@@ -57,7 +57,7 @@ def unknown_flag(flag: str) -> str:
     name = flag.partition("=")[0].removeprefix("--")
     if not flag.startswith("--") or "." not in name:
         return f"unrecognized argument: {flag}; --help lists them"
-    return unknown_setting(name, {item.name for item in described("", RuntimeSettings)}, RENAMED)
+    return unknown_setting(name, [item.name for item in described("", RuntimeSettings)], RENAMED)
 
 
 def said_by(args: argparse.Namespace) -> list[Said]:

@@ -73,7 +73,7 @@ class PolicyEntry:
 
     Attributes:
         model: the name it is served under.
-        server: which program serves it; a name of ``chat_server.SERVERS``.
+        server: which program serves it; a name of ``dialogue/chat/servers.py``.
         url: where, on this machine's loopback address.
         checkpoint, engine_cache: names of folders beside policy.json.
         precision: of the language model's weights; the vision tower stays FP16.

@@ -1,4 +1,4 @@
-"""The robot's side of the conversation: says what it is given, hands on what a person says, and never waits.
+"""The robot's side of a dialogue: says what it is given, hands on what a person says, and never waits.
 
 Composes a voice, an ear and the rules of turn taking. Knows nothing of dialogues: what is asked, and what an answer
 means, is the caller's.
