@@ -121,14 +121,33 @@ def test_the_picture_opens(tmp_path: Path) -> None:
 
 
 def test_the_whole_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main(["eval", "--ambiguous", "2", "--unambiguous", "2", "--seconds", "2.6", "--out", str(tmp_path), "--json"])
+    main(
+        [
+            "eval",
+            "--ambiguous",
+            "2",
+            "--unambiguous",
+            "2",
+            "--seconds",
+            "2.6",
+            "--out",
+            str(tmp_path),
+            "--json",
+            "--chat.seed",
+            "3",
+        ]
+    )
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads((tmp_path / "eval.json").read_text())
     assert (result["ambiguous"]["commands"], result["unambiguous"]["commands"]) == (2, 2)
     assert result["ambiguous"]["icseg"]["asked"] == 1.0
     assert (tmp_path / "eval.png").stat().st_size > 1000
+    assert result["settings"]["chat.seed"] == {"value": 3, "source": "the command line"}
+    assert result["settings"]["tracker.window_scale"]["source"] == "the segmenter's manifest"
+    assert "chat.model" not in result["settings"]  # nobody said anything of it
 
 
 def test_wrong_use_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["eval", "--ambiguous", "0"]) == 2
-    assert "at least one command of each sort" in capsys.readouterr().err
+    for wrong in (["--ambiguous", "0"], ["--seconds", "nan"]):
+        assert main(["eval", *wrong]) == 2
+        assert "at least one command of each sort" in capsys.readouterr().err

@@ -96,6 +96,12 @@ def test_command_or_box(run: Run, folder: Path, words: tuple[str, ...]) -> None:
     assert "expected either a command" in err or "x1 > x0" in err
 
 
+def test_a_time_that_never_comes(run: Run, folder: Path) -> None:
+    code, _, err = run(str(folder / "00000.png"), "the mug", "--at", "nan")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--at >= 0" in err
+
+
 def test_image(run: Run, folder: Path, clip: list[SimFrame], tmp_path: Path) -> None:
     code, out, err = run(str(folder / "00000.png"), "the purple mug", "--answers", "--json")
     assert (code, err) == (0, "")

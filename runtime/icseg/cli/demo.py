@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -259,7 +260,7 @@ class Demo:
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 only if what was meant was tracked with a mean J of at least 0.8, in every scene."""
-    if args.seed < 0 or args.seconds < 4 or (args.seeds is not None and args.seeds < 1):
+    if args.seed < 0 or not 4 <= args.seconds < math.inf or (args.seeds is not None and args.seeds < 1):
         raise ValueError("demo: expected --seed >= 0, --seconds >= 4 and --seeds >= 1")
     seeds = range(args.seeds) if args.seeds is not None else [args.seed]
     models, results = models_of(args), []

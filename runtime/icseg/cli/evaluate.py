@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -30,6 +31,7 @@ from icseg.session import events
 from icseg.session.config import SessionConfig
 from icseg.session.executor import InlineExecutor
 from icseg.session.session import Session
+from icseg.settings import DEFAULT
 from icseg.sim.commands import Command, draw_command
 from icseg.sim.playing import Script, play
 from icseg.sim.truth import SimFrame
@@ -196,7 +198,7 @@ def points_at(target: events.Targeted, sim: SimFrame, target_id: int) -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Run all arms; 0 when every goal is met."""
-    if min(args.ambiguous, args.unambiguous) < 1 or args.first_seed < 0 or args.seconds < 2.5:
+    if min(args.ambiguous, args.unambiguous) < 1 or args.first_seed < 0 or not 2.5 <= args.seconds < math.inf:
         raise ValueError("eval: expected at least one command of each sort, --first-seed >= 0 and --seconds >= 2.5")
     models = models_of(args)
     policy, tracker, config = models.policy, models.tracker, models.settings.session
@@ -224,6 +226,9 @@ def run(args: argparse.Namespace) -> int:
     bar.close()
     chosen = models.settings.model
     result = report(rows, {**vars(args), "policy": chosen.policy, "engines": chosen.engines})
+    # figures that other settings gave do not pass for those of the defaults
+    record = models.effective.record().items()
+    result["settings"] = {name: value for name, value in record if value["source"] != DEFAULT}
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "eval.json").write_text(json.dumps(result, indent=1) + "\n")
     write_plot(result, args.out / "eval.png")

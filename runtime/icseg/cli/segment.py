@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command; 0 when the target was segmented in at least one frame."""
     if (args.box is None) == (not args.command):
         raise ValueError('segment: expected either a command, e.g. "the mug", or --box X0 Y0 X1 Y1')
-    if not 0 < args.fps < 1000 or args.at < 0 or (args.max_frames is not None and args.max_frames < 1):
+    if not 0 < args.fps < 1000 or not 0 <= args.at < math.inf or (args.max_frames is not None and args.max_frames < 1):
         raise ValueError("segment: expected --fps in 0..1000, --at >= 0 and --max-frames >= 1")
     source = open_source(args.source, fps=args.fps)
     models = models_of(args, weaker=None if source.is_live else PREFERRED)
