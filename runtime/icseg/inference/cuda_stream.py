@@ -50,7 +50,7 @@ class _Cuda:
         weakref.finalize(owner, getattr(self.api, function), handle).atexit = False
 
 
-class DeviceMemory:
+class CudaMemory:
     """Device memory; free again when the last reference goes.
 
     Attributes:
@@ -71,7 +71,7 @@ class DeviceBuffer:
     """
 
     def __init__(self, cuda: _Cuda, size: int) -> None:
-        self._memory = DeviceMemory(cuda, size)
+        self._memory = CudaMemory(cuda, size)
         self.pointer = self._memory.pointer
         self.host = np.asarray(_PinnedMemory(cuda, size))
 
@@ -125,9 +125,9 @@ class CudaStream(DeviceStream):
         """The GPU's number as CUDA counts."""
         return DEVICE
 
-    def allocate_device(self, size: int) -> DeviceMemory:
+    def allocate_device(self, size: int) -> CudaMemory:
         """``size`` bytes of device memory, not initialised. Freeing them waits for the device."""
-        return DeviceMemory(self._cuda, size)
+        return CudaMemory(self._cuda, size)
 
     def allocate(self, size: int) -> DeviceBuffer:
         """Device and host memory of ``size`` bytes, not initialised on the device."""

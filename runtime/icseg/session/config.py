@@ -37,9 +37,9 @@ class FollowingConfig:
     every_frame: bool = setting(False, "track every image and drop none: for recordings, where nothing is live")
     search_timeout_s: float = setting(30.0, "seconds that a lost target is searched", low=0.1, high=86_400)
     rechecks: bool = setting(
-        True, "look now and then whether the mask is still on the target, and correct it, where the policy can"
+        True, "check now and then whether the mask is still on the target, and correct it, where the policy can"
     )
-    recheck_s: float = setting(0.5, "seconds between two looks", low=0.01, high=3600)
+    recheck_s: float = setting(0.5, "seconds between two rechecks", low=0.01, high=3600)
     recheck_doubt_s: float = setting(
         0.1, "the same while the target is lost or its mask is in doubt, seconds", low=0.01, high=3600
     )

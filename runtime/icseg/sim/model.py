@@ -29,7 +29,7 @@ WALL_HEIGHT_M = 2.4
 
 
 @dataclass(slots=True)
-class Stage:
+class TableModel:
     """The compiled model and where its parts are.
 
     Attributes:
@@ -187,7 +187,9 @@ def _add_pool(spec: Any, shapes: Mapping[str, Kind]) -> None:
                         geom.material, geom.rgba = "trim", (*shape.trim_rgb, 1.0)
 
 
-def build_stage(shadow_map_px: int, samples: int, max_hw: tuple[int, int], *, has_unnamed: bool = False) -> Stage:
+def build_table_model(
+    shadow_map_px: int, samples: int, max_hw: tuple[int, int], *, has_unnamed: bool = False
+) -> TableModel:
     """Compile the model.
 
     Args:
@@ -220,4 +222,4 @@ def build_stage(shadow_map_px: int, samples: int, max_hw: tuple[int, int], *, ha
                 )
                 for copy in range(POOL_COPIES)
             ]
-    return Stage(model, mujoco.MjData(model), pool, np.zeros(model.ngeom + 1, dtype=np.uint8), [])
+    return TableModel(model, mujoco.MjData(model), pool, np.zeros(model.ngeom + 1, dtype=np.uint8), [])

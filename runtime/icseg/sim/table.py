@@ -47,9 +47,9 @@ class SimulatedTable:
         has_unnamed: bool = False,
     ) -> None:
         self._mujoco = _import_mujoco()
-        from icseg.sim.model import build_stage
+        from icseg.sim.model import build_table_model
 
-        self._stage = build_stage(shadow_map_px, samples, max_hw, has_unnamed=has_unnamed)
+        self._table = build_table_model(shadow_map_px, samples, max_hw, has_unnamed=has_unnamed)
         self._renderers: dict[tuple[int, int], Any] = {}
         self._applied: SceneSpec | None = None
         self._option = self._mujoco.MjvOption()
@@ -91,13 +91,13 @@ class SimulatedTable:
         Returns:
             A frame whose arrays the caller owns.
         """
-        stage = self._stage
+        table = self._table
         if self._applied is not spec:
-            stage.apply_scene(spec)
+            table.apply_scene(spec)
             self._applied = spec
-        stage.apply_time(spec, t_s)
+        table.apply_time(spec, t_s)
         renderer = self._renderer(hw)
-        renderer.update_scene(stage.data, camera="robot", scene_option=self._option)
+        renderer.update_scene(table.data, camera="robot", scene_option=self._option)
         # update_scene resets the flags.
         renderer.scene.flags[self._mujoco.mjtRndFlag.mjRND_SHADOW] = spec.light.casts_shadow
         renderer.scene.flags[self._mujoco.mjtRndFlag.mjRND_REFLECTION] = False
@@ -106,14 +106,14 @@ class SimulatedTable:
         segments = renderer.render()
         renderer.disable_segmentation_rendering()
         geom = np.where(segments[..., 1] == int(self._mujoco.mjtObj.mjOBJ_GEOM), segments[..., 0], -1)
-        ids = stage.thing_of_geom[geom + 1]
+        ids = table.thing_of_geom[geom + 1]
         stamp = round(t_s * NS_PER_S) if stamp_ns is None else stamp_ns
         return SimFrame(Frame(np.ascontiguousarray(image), stamp, index), ids, spec.truths)
 
     def _renderer(self, hw: tuple[int, int]) -> Any:
         if hw not in self._renderers:
             try:
-                self._renderers[hw] = self._mujoco.Renderer(self._stage.model, height=hw[0], width=hw[1], max_geom=400)
+                self._renderers[hw] = self._mujoco.Renderer(self._table.model, height=hw[0], width=hw[1], max_geom=400)
             # FatalError: other code imported mujoco first, and MUJOCO_GL chose a backend that has no display.
             except (self._mujoco.FatalError, RuntimeError, AttributeError, ImportError, OSError) as error:
                 raise BackendError(

@@ -197,15 +197,15 @@ class Speech:
         return True
 
     def _judge(self, heard: Heard) -> bool:
-        verdict = self._turns.hears(heard)
-        if verdict.interrupts:
+        reception = self._turns.hears(heard)
+        if reception.interrupts:
             self._silence()
-        if verdict.is_accepted:
-            self._hand_on(heard, verdict.is_stop)
+        if reception.is_accepted:
+            self._hand_on(heard, reception.is_stop)
         elif not heard.is_partial:
             self._ignored += 1
-            self._node.get_logger().debug(f"speech.in: {heard.text!r} ignored: {verdict.reason}")
-        return verdict.is_accepted
+            self._node.get_logger().debug(f"speech.in: {heard.text!r} ignored: {reception.reason}")
+        return reception.is_accepted
 
     def _hand_on(self, heard: Heard, is_stop_word: bool) -> None:
         self._heard += 1

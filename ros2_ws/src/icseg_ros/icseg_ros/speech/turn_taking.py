@@ -18,7 +18,7 @@ _SPEAKING_BELIEVED_S = 60.0
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Reception:
     """What to do with words.
 
     Attributes:
@@ -106,23 +106,23 @@ class TurnTaking:
         """Whether it is one of ``speech.stop_words``, and nothing longer."""
         return plain(text) in self._stop_words
 
-    def hears(self, heard: Heard) -> Verdict:
+    def hears(self, heard: Heard) -> Reception:
         """Judge words."""
         words = plain(heard.text)
         if not words:
-            return Verdict(False, "no words")
+            return Reception(False, "no words")
         if heard.is_partial:
             interrupts = self._settings.barge_in and self.is_speaking
-            return Verdict(False, "the person is still speaking", interrupts=interrupts)
+            return Reception(False, "the person is still speaking", interrupts=interrupts)
         if heard.confidence is not None and not heard.confidence >= self._min_confidence:
-            return Verdict(False, f"confidence {heard.confidence:.2f} is below {self._min_confidence:.2f}")
+            return Reception(False, f"confidence {heard.confidence:.2f} is below {self._min_confidence:.2f}")
         is_own_stop = self.is_stop_word(heard.text)
         if is_own_stop or self._is_known_stop(heard.text):
-            return Verdict(True, interrupts=self.is_speaking, is_stop=is_own_stop)
+            return Reception(True, interrupts=self.is_speaking, is_stop=is_own_stop)
         if self._settings.barge_in:
-            return Verdict(True, interrupts=self.is_speaking)
+            return Reception(True, interrupts=self.is_speaking)
         if self.is_speaking:
-            return Verdict(False, "the robot is speaking")
+            return Reception(False, "the robot is speaking")
         if self.is_deaf:
-            return Verdict(False, f"within {self._settings.holdoff_s:g} s after the robot spoke")
-        return Verdict(True)
+            return Reception(False, f"within {self._settings.holdoff_s:g} s after the robot spoke")
+        return Reception(True)
