@@ -203,9 +203,18 @@ def test_a_wrong_flag_is_refused(arguments: tuple[str, str], message: str, capsy
     assert message in capsys.readouterr().err
 
 
+def test_of_several_files_the_later_ones_win(tmp_path: Path) -> None:
+    for name, text in (("robot.toml", "chat.seed = 1\nchat.max_retries = 1\n"), ("here.toml", "chat.seed = 2\n")):
+        (tmp_path / name).write_text(text)
+    effective = effective_of(parse(*(f"--config={tmp_path / name}" for name in ("robot.toml", "here.toml"))))
+    assert (effective.settings.chat.seed, effective.settings.chat.max_retries) == (2, 1)
+    assert effective.sources["chat.max_retries"] == str(tmp_path / "robot.toml")
+
+
 def test_parsing_twice_shares_nothing() -> None:
     assert parse("--chat.seed", "3").said == {"chat.seed": 3}
-    assert parse().said == {}
+    assert parse("--config", "a.toml").config == [Path("a.toml")]
+    assert (parse().said, parse().config) == ({}, [])
 
 
 def test_names_of_before_lead_somewhere() -> None:

@@ -31,7 +31,14 @@ def add_options(parser: argparse.ArgumentParser, groups: Collection[str] = ("mod
         "A settings file and the flags below. Every other setting is a flag of its name too, for example "
         "--session.dialogue.max_questions 3; `icseg config` lists them.",
     )
-    group.add_argument("--config", type=Path, metavar="FILE", help="TOML file of settings; flags win over it")
+    group.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="TOML file of settings; flags win over it, and of several files the later ones",
+    )
     parser.set_defaults(said={})
     # half a name could be the beginning of another one tomorrow
     parser.allow_abbrev = False
@@ -61,13 +68,12 @@ def unknown_flag(flag: str) -> str:
 
 
 def said_by(args: argparse.Namespace) -> list[Said]:
-    """What the settings file and the flags say, weakest first.
+    """What the settings files and the flags say, weakest first.
 
     Raises:
         ConfigError: as ``read_settings_file``.
     """
-    file = [] if args.config is None else [read_settings_file(args.config)]
-    return [*file, Said(COMMAND_LINE, args.said)]
+    return [*(read_settings_file(path) for path in args.config), Said(COMMAND_LINE, args.said)]
 
 
 def effective_of(args: argparse.Namespace, *, weaker: Said | None = None) -> Effective[RuntimeSettings]:
