@@ -73,6 +73,14 @@ def test_the_name_of_a_file_ends_no_comment(tmp_path: Path, capsys: pytest.Captu
     assert read_settings_file(tmp_path / "kept.toml").values == {"chat.seed": 7}
 
 
+def test_a_file_that_can_be_read_once(tmp_path: Path) -> None:
+    """As ``icseg config --config <(make-settings)``."""
+    command = [sys.executable, "-m", "icseg.cli.main", "config", "--config", "/dev/stdin"]
+    printed = subprocess.run(command, input="chat.seed = 7\n", capture_output=True, text=True, check=True).stdout
+    (tmp_path / "kept.toml").write_text(printed)
+    assert read_settings_file(tmp_path / "kept.toml").values == {"chat.seed": 7}
+
+
 def test_a_reader_that_has_enough_is_no_fault() -> None:
     """As ``icseg config | head -1``."""
     command = [sys.executable, "-m", "icseg.cli.main", "config", "--describe"]

@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from icseg.cli.options import add_options, effective_of, said_by
+from icseg.cli.options import add_options, said_by
+from icseg.models import effective_settings
 
 
 def add_parser(commands: Any) -> None:
@@ -26,8 +27,9 @@ def add_parser(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print them; 0."""
-    effective = effective_of(args)
-    chosen = {name for one in said_by(args) for name in one.values}
+    said = said_by(args)  # once: a file may be a pipe
+    effective = effective_settings(said)
+    chosen = {name for one in said for name in one.values}
     if args.json:
         print(json.dumps(effective.record()))
         return 0
