@@ -24,7 +24,6 @@ MEASURED_AT = {
     RESULTS + "bench_attention.json": "44cfb2e",
     RESULTS + "bench_half.json": "048b3e9",
     RESULTS + "bench_kernels_model.json": "c39b882",
-    RESULTS + "bench_rechecks.json": "c029521",
     "models/nano/detector/evaluation.json": "6c5870a",
     "models/nano/segmenter/calibration.json": "b067254",
     "models/nano/segmenter/size_curve.json": "48a0c7c",

@@ -58,6 +58,13 @@ def _lost(what: str, profile: bool) -> Row:
     return Row(what, RESULTS + "bench_ros.json", figures, NANO, OLD_DETECTOR)
 
 
+def _slow_look(where: str, arm: str) -> Row:
+    step = f"slow_looks/{arm}/step"
+    figures = (f"{{{step}/median_ms:.0f}} / {{{step}/p95_ms:.0f}} ms",)
+    what = f"a session's step, median / p95, with looks of 300 ms {where}"
+    return Row(what, RESULTS + "bench_rechecks.json", figures, NANO)
+
+
 def _soak(what: str, figure: str) -> Row:
     return Row(what, RESULTS + "soak_ros.json", (figure,), NANO, OLD_DETECTOR)
 
@@ -236,6 +243,9 @@ TABLES = {
                 ("{one_look/median_ms:.0f} ms",),
                 DETECTOR,
             ),
+            _slow_look("beside it", "looks_beside_it"),
+            _slow_look("within it", "looks_in_the_step"),
+            _slow_look("left out", "without"),
         ),
     ),
     "ros": Table(ROS, ROS_ROWS),
