@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 NATIVE := CMakeLists.txt $(shell find kernels -path kernels/tests -prune -o \( -name '*.cpp' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print 2>/dev/null)
 # an editable install knows the modules that were there when it was made
 PACKAGE_LIST := build/modules.txt
-# each worker holds PyTorch: some 1.5 GB
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -le 4 ] || n=4; echo $$n)
+# one more than there are cores, as some wait; each worker holds PyTorch: some 1.5 GB
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -le 4 ] || n=4; echo $$((n + 1)))
 # workers that mostly wait for messages, in a ROS domain each
 ROS_JOBS ?= 3
 DEMO_ARGS ?=

@@ -88,4 +88,4 @@ def test_doctor_says_what_is_missing(
     assert main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "NO  engines" in out
-    assert "-> pass --engines, or set ICSEG_MODELS" in out
+    assert f"no model folder at {tmp_path / 'nowhere'}: set ICSEG_MODELS" in out

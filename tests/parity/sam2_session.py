@@ -29,7 +29,7 @@ class PerObjectMemory(Sam2VideoModel):
             super()._batch_encode_memories(**{**arguments, **single})
 
 
-def tiny_config(image_size: int = 192) -> Sam2VideoConfig:
+def tiny_config(image_size: int = 128) -> Sam2VideoConfig:
     """SAM 2.1 tiny at a reduced resolution."""
     return sam2_config("tiny", image_size)
 

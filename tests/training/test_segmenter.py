@@ -109,7 +109,7 @@ def test_both_stages_learn_and_resume_to_the_same_state(data: Path, tmp_path: Pa
 def test_commands_train_save_and_give_a_folder_that_loads(data: Path, tmp_path: Path) -> None:
     from transformers import Sam2VideoModel
 
-    options = ["--data", str(data), "--run", str(tmp_path / "run"), "--val-batches", "1"]
+    options = ["--data", str(data), "--run", str(tmp_path / "run"), "--val-batches", "1", "--threads", "1"]
     main(["image", *options, "--steps", "2", "--every", "1"])
     main(["clips", *options, "--steps", "1", "--every", "1"])
     rows = [json.loads(line) for line in (tmp_path / "run" / "image.jsonl").read_text().splitlines()]
@@ -119,7 +119,7 @@ def test_commands_train_save_and_give_a_folder_that_loads(data: Path, tmp_path: 
     assert sum(value.numel() for value in model.parameters()) < 4e6
     # and training goes on from it: what is new in the checkpoint is one small step away
     main(["image", *options[:2], "--run", str(tmp_path / "more"), "--begin-with", str(tmp_path / "model"),
-          "--steps", "1", "--every", "1", "--val-batches", "1"])  # fmt: skip
+          "--steps", "1", "--every", "1", "--val-batches", "1", "--threads", "1"])  # fmt: skip
     weights = torch.load(tmp_path / "more" / "image.pt", weights_only=True)["ema"]
     name = "mask_decoder.mask_tokens.weight"
     torch.testing.assert_close(weights[f"segmenter.{name}"], model.state_dict()[name], atol=1e-2, rtol=0)

@@ -89,14 +89,26 @@ def render(folder: Path, *options: str) -> Path:
 
 def test_segmenter(data: Path, tmp_path: Path) -> None:
     image = ("training/train_segmenter.py", "image", "--data", str(data), "--run", str(tmp_path / "run"))
-    options = ("--every", "6", "--val-batches", "1", "--lr", "2e-3")
+    options = ("--every", "6", "--val-batches", "1", "--lr", "2e-3", "--threads", "1")
     run(*image, "--steps", "12", *options)
     # a longer run goes on where the shorter one ended
     run(*image, "--steps", "24", *options)
     log = rows(tmp_path / "run" / "image.jsonl")
     assert [row["step"] for row in log] == [6, 12, 18, 24]
     assert log[-1]["loss"] < 0.97 * log[0]["loss"]
-    run("training/train_segmenter.py", "clips", *image[2:], "--steps", "3", "--every", "3", "--val-batches", "1")
+    run(
+        "training/train_segmenter.py",
+        "clips",
+        *image[2:],
+        "--steps",
+        "3",
+        "--every",
+        "3",
+        "--val-batches",
+        "1",
+        "--threads",
+        "1",
+    )
     model = str(tmp_path / "model")
     run("training/train_segmenter.py", "save", "--run", str(tmp_path / "run"), "--out", model)
     graphs = run("-m", "export.sam2_to_onnx", model, model, "--name", "two-minutes")
