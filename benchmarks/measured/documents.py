@@ -19,7 +19,7 @@ DOCUMENTS = (
 
 # Files that name no commit, or one that is not in the history (it was rebased): the commit that they came with.
 MEASURED_AT = {
-    RESULTS + "eval.json": "37bc35f",
+    RESULTS + "eval.json": "4f17cff",
     RESULTS + "verify_nano_int8.json": "4a34704",
     RESULTS + "bench_attention.json": "44cfb2e",
     RESULTS + "bench_half.json": "048b3e9",

@@ -8,7 +8,6 @@ RESULTS = "benchmarks/results/"
 SEGMENTER, DETECTOR = ("segmenter",), ("detector",)
 NANO = SEGMENTER + DETECTOR
 MEDIAN_P95 = ("median", "p95")
-BEFORE_THE_BORDER = "before windows followed things to the image's border"
 OLD_DETECTOR = "detector at 320x320"
 QUESTION = "slower processor than the others, without AVX512"
 
@@ -26,7 +25,7 @@ def _step(what: str, model: str, arm: str) -> Row:
 
 
 def _eval(what: str, figure: str) -> Row:
-    return Row(what, RESULTS + "eval.json", (figure,), NANO, BEFORE_THE_BORDER)
+    return Row(what, RESULTS + "eval.json", (figure,), NANO)
 
 
 def _clips(what: str, path: str, how_many: str = "true_box") -> Row:
