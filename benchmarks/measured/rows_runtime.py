@@ -9,7 +9,6 @@ SEGMENTER, DETECTOR = ("segmenter",), ("detector",)
 NANO = SEGMENTER + DETECTOR
 MEDIAN_P95 = ("median", "p95")
 OLD_DETECTOR = "detector at 320x320"
-QUESTION = "slower processor than the others, without AVX512"
 
 
 def _times(what: str, file: str, path: str, *weights: str, peak: str = "", remark: str = "") -> Row:
@@ -138,7 +137,7 @@ TABLES = {
     "question": Table(
         ("from command to question", *MEDIAN_P95),
         tuple(
-            _times(what, "bench_question.json", f"command_to_question/{way}", *DETECTOR, remark=QUESTION)
+            _times(what, "bench_question.json", f"command_to_question/{way}", *DETECTOR)
             for what, way in (
                 ("newest frame, with closer looks", "newest_frame"),
                 ("one look", "glance"),
