@@ -25,7 +25,7 @@ import pytest
 
 SLOW_IMPORTS = ("numpy", "onnxruntime", "cv2", "tqdm")
 MEMORY_BYTES = 16 * 2**30
-"""Of address space: a mutant that fills a list for ever ends here."""
+"""Bytes of address space: a mutant that fills a list for ever ends here."""
 OUTCOMES = {pytest.ExitCode.OK: "survived", pytest.ExitCode.TESTS_FAILED: "noticed"}
 
 

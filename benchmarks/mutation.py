@@ -104,7 +104,7 @@ class Worker:
 
 
 def all_mutants() -> list[Mutant]:
-    """Of every file of every folder."""
+    """The mutants of every file of every folder."""
     files = sorted(path for folder in NEAREST for path in (ROOT / folder).glob("*.py"))
     return [mutant for path in files for mutant in mutants_of(ROOT, str(path.relative_to(ROOT)))]
 
@@ -121,7 +121,7 @@ def nearest_tests(folder: str, path: str) -> list[str]:
 
 
 def digest_of(folder: str) -> str:
-    """Of the code and of the tests that decide on the mutants of a folder."""
+    """A fingerprint of the code and the tests that decide on the mutants of a folder."""
     paths = [*sorted((ROOT / "runtime" / "icseg").rglob("*.py"))]
     paths += [path for name in nearest_tests(folder, "all") for path in sorted((ROOT / name).parent.glob("*.py"))]
     paths += [ROOT / "docs" / "ros2.md", ROOT / "tests" / "conftest.py", ROOT / "benchmarks" / "mutant_server.py"]

@@ -27,7 +27,7 @@ T = TypeVar("T")
 DEFAULT = "default"
 """Who said a value that nobody said."""
 MAX_SHOWN_CHARS = 200
-"""Of a refused value in the text of an error."""
+"""How much of a refused value the text of an error quotes."""
 _KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a text", list: "a list of texts"}
 
 

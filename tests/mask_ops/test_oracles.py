@@ -15,9 +15,9 @@ from icseg.types import ImageU8, Logits, MaskBool
 
 EXAMPLES = settings(deadline=None, max_examples=60)
 BAND = 1e-4
-"""Of logits up to 8 round the threshold: how far another order of rounding may carry an interpolated value."""
+"""For logits up to 8 round the threshold: how far another order of rounding may carry an interpolated value."""
 YUV_TOLERANCE = 1
-"""Of 255: OpenCV's vector paths may round a channel the other way."""
+"""In grey values: OpenCV's vector paths may round a channel the other way."""
 
 
 @EXAMPLES

@@ -14,7 +14,7 @@ from icseg.mask_ops.reference import mask_box_area, rle_counts, rle_decode, rle_
 MASKS = st.tuples(st.integers(1, 37), st.integers(1, 37)).flatmap(lambda hw: arrays(np.bool_, hw))
 SIZES = st.tuples(st.integers(1, 60), st.integers(1, 60))
 RESIZE_TOLERANCE = 1e-3
-"""Of logits up to 30: a position up to 80 is rounded to about 8e-6 in FP32, and neighbours differ by up to 60."""
+"""For logits up to 30: a position up to 80 is rounded to about 8e-6 in FP32, and neighbours differ by up to 60."""
 
 
 def make_logits(hw: tuple[int, int], seed: int = 0) -> np.ndarray:

@@ -46,7 +46,7 @@ PROMPTS = {
     25: (1, Prompt((100.0, 70.0, 200.0, 200.0))),
 }
 SCORE_TOLERANCE = 2e-5
-"""Of object score logits, whose size is about 1. Sums in another order give 1e-6; the smallest fault that was tried,
+"""For object score logits, whose size is about 1. Sums in another order give 1e-6; the smallest fault that was tried,
 pointers one frame too old, gives 5e-5, and a temporal code off by one 6e-4."""
 MIN_IOU = 0.999
 """Rounding moves a pixel or two on the edge of a mask; a temporal code off by one gives 0.997."""

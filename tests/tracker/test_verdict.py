@@ -19,7 +19,7 @@ from icseg.window import Window
 
 SAM2 = TrackerConfig()
 HW = (80, 80)
-"""Of the image: a cell of the 20 x 20 logits is four pixels."""
+"""Height and width of the image: a cell of the 20 x 20 logits is four pixels."""
 
 
 def logits(*blocks: tuple[int, int, int, int]) -> Logits:

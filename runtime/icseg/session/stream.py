@@ -10,7 +10,7 @@ from icseg.session.config import SessionConfig
 from icseg.types import Frame
 
 EVICTED_KEPT = 10_000
-"""Of so many frames that had to go the stamps are kept, to count them: some minutes of any camera."""
+"""How many stamps are kept of frames that had to go, to count them: some minutes of any camera."""
 
 
 class FrameBuffer:

@@ -68,7 +68,7 @@ class FixedDetector:
 
 
 @dataclass
-class Talk:
+class Course:
     """One dialogue over drawn frames, driven by an agent."""
 
     frames: list[SimFrame]
@@ -107,8 +107,8 @@ class Talk:
         return outcome
 
 
-def talk(command: str, things: list[Drawn] | None = None) -> Talk:
-    return Talk([draw_table(TABLE if things is None else things)], command)
+def talk(command: str, things: list[Drawn] | None = None) -> Course:
+    return Course([draw_table(TABLE if things is None else things)], command)
 
 
 def is_on(outcome: object, thing_id: int, frame: SimFrame) -> bool:
@@ -266,14 +266,14 @@ def test_an_unsure_detector_leads_to_a_question() -> None:
         return Detection((x, 100, x + 50, 160), 0.9, {"mug": 1.0}, {"red": red, "orange": 1 - red})
 
     frame = draw_table([])
-    sure = Talk([frame], "the red mug", FixedDetector([detection(50, 0.97), detection(300, 0.03)]))
+    sure = Course([frame], "the red mug", FixedDetector([detection(50, 0.97), detection(300, 0.03)]))
     assert isinstance(sure.advance(), Target)
-    unsure = Talk([frame], "the red mug", FixedDetector([detection(50, 0.6), detection(300, 0.4)]))
+    unsure = Course([frame], "the red mug", FixedDetector([detection(50, 0.6), detection(300, 0.4)]))
     assert isinstance(unsure.advance(), Ask)
 
 
-def seen_as(detections: list[Detection], command: str) -> Talk:
-    return Talk([draw_table([], hw=(480, 640))], command, FixedDetector(detections))
+def seen_as(detections: list[Detection], command: str) -> Course:
+    return Course([draw_table([], hw=(480, 640))], command, FixedDetector(detections))
 
 
 def test_things_that_may_be_called_so_are_told_apart_by_place() -> None:
@@ -291,7 +291,7 @@ def test_things_that_may_be_called_so_are_told_apart_by_place() -> None:
 def test_only_the_newest_frame_is_looked_at_before_the_first_question() -> None:
     frames = [draw_table(TABLE, index=index) for index in range(6)]
     detector = CountingDetector(*frames)
-    spoken = Talk(frames, "the mug", detector)
+    spoken = Course(frames, "the mug", detector)
     assert isinstance(spoken.advance(), Ask)
     assert detector.count == 1
     spoken.say_next("blue")
@@ -300,12 +300,12 @@ def test_only_the_newest_frame_is_looked_at_before_the_first_question() -> None:
 
 def test_the_keyframe_is_the_one_that_shows_the_target_best() -> None:
     frames = [draw_table([Drawn("mug", "red", 0.5, y)], index=index) for index, y in enumerate((0.9, 0.95, 0.8))]
-    outcome = Talk(frames, "the mug").advance()
+    outcome = Course(frames, "the mug").advance()
     assert isinstance(outcome, Target)
     assert outcome.keyframe.index == 1
     assert is_on(outcome, 1, frames[1])
     still = [draw_table([Drawn("mug", "red", 0.5)], index=index) for index in range(3)]
-    outcome = Talk(still, "the mug").advance()
+    outcome = Course(still, "the mug").advance()
     assert isinstance(outcome, Target)
     assert outcome.keyframe.index == 2
 
@@ -314,7 +314,7 @@ def test_a_4k_frame_s_box_and_point_come_through_to_the_last_digit() -> None:
     """A thousandth of the picture, in which a language model speaks, is 4 px here."""
     box, point = (1001.5, 703.25, 1033.75, 741.0), (1017.125, 720.5)
     mug = Detection(box, 0.9, {"mug": 1.0}, {"red": 1.0}, point)
-    outcome = Talk([draw_table([], hw=(2160, 3840))], "the mug", FixedDetector([mug])).advance()
+    outcome = Course([draw_table([], hw=(2160, 3840))], "the mug", FixedDetector([mug])).advance()
     assert isinstance(outcome, Target)
     assert outcome.box_image_px == box
     assert outcome.point_image_px == point
@@ -391,7 +391,7 @@ def test_perfect_eyes_and_true_answers_always_lead_to_the_target(things: list[Dr
         )
     )
     fitting = matching_ids(command, frame)
-    spoken = Talk([frame], command)
+    spoken = Course([frame], command)
     outcome = spoken.with_user(target_id)
     assert is_on(outcome, target_id, frame), (outcome, spoken.questions)
     assert len(set(spoken.questions)) == len(spoken.questions) <= MAX_QUESTIONS
@@ -418,7 +418,7 @@ def test_any_words_end_in_a_legal_action(things: list[Drawn], command: str, answ
         Detection(seen.box_image_px, rng.uniform(0.3, 1), _spread(rng, KINDS), _spread(rng, COLOURS))
         for seen in TruthDetector(frame).detect(frame.frame.image)
     ]
-    spoken = Talk([frame], command, FixedDetector(noisy))
+    spoken = Course([frame], command, FixedDetector(noisy))
     outcome = spoken.advance()
     for answer in answers:
         if not isinstance(outcome, Ask):
@@ -439,7 +439,7 @@ def _spread(rng: np.random.Generator, names: tuple[str, ...]) -> dict[str, float
 def test_the_newest_frame_is_looked_at_closely_and_once() -> None:
     frames = [draw_table(MUGS, index=index) for index in range(4)]
     detector = LookingDetector(*frames)
-    talk = Talk(frames, "the mug", detector)
+    talk = Course(frames, "the mug", detector)
     outcome = talk.say("the red one")
     assert isinstance(outcome, Target)
     assert detector.close_count == 1
